@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Text as a template argument: namespaces of keys, sentences of concepts, SQL.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+namespace dlock::detail {
+
+template <std::size_t N>
+struct fixed_string {
+    char text[N + 1]{};
+
+    constexpr fixed_string() = default;
+    constexpr fixed_string(const char (&literal)[N + 1]) { std::copy_n(literal, N, text); }
+
+    [[nodiscard]] constexpr std::string_view view() const noexcept { return {text, N}; }
+    [[nodiscard]] constexpr const char* c_str() const noexcept { return text; }
+};
+
+template <std::size_t N>
+fixed_string(const char (&)[N]) -> fixed_string<N - 1>;
+
+template <std::size_t N, std::size_t M>
+[[nodiscard]] constexpr fixed_string<N + M> operator+(const fixed_string<N>& a, const fixed_string<M>& b) {
+    fixed_string<N + M> joined;
+    std::copy_n(b.text, M, std::copy_n(a.text, N, joined.text));
+    return joined;
+}
+
+/// A constant false that both g++ and clang print together with its sentence when a concept is not met.
+template <fixed_string Sentence>
+inline constexpr bool unmet = false;
+
+}  // namespace dlock::detail

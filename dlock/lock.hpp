@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The lock.
+//
+//     basic_lock<Backend, KeyPolicy, WaitPolicy>
+//
+// models the standard's TimedLockable, and SharedTimedLockable where the backend has shared locks: std::scoped_lock,
+// std::unique_lock, std::shared_lock, std::lock and std::condition_variable_any work with it.
+//
+// What is guaranteed: at most one session holds the lock exclusively. What is not: that at most one process runs. A
+// holder that has lost its session runs on until it looks; see owns_lock().
+//
+// Who owns what: the session owns the lock at the server, this object owns the duty to give it back, the caller owns the
+// session and keeps it alive longer than this object. A lock object that is destroyed while it holds releases.
+//
+// Threads: those of its session. One thread at a time uses a session, its locks and whatever else is done with it; which
+// thread may change. To exclude threads of one process, give each a session.
+//
+// | state \ call     | lock, try_lock…                 | unlock                          | destructor   |
+// |------------------|---------------------------------|---------------------------------|--------------|
+// | not held         | asks the server                 | not_owner                       | nothing      |
+// | held             | already_owned                   | releases                        | releases     |
+// | held, lost since | asks the server, as if not held | lost                            | nothing      |
+// | release pending  | already_owned until the aborted transaction ends, then as not held | as the first unlock | releases, or ends the session |
+#pragma once
+
+#include <system_error>
+
+#include <dlock/detail/acquirer.hpp>
+#include <dlock/lockable.hpp>
+
+namespace dlock {
+
+template <backend Backend, key_policy_for<Backend> KeyPolicy, wait_policy_for<Backend> WaitPolicy = block>
+class basic_lock : public detail::acquirer<Backend, KeyPolicy, WaitPolicy> {
+    using base = detail::acquirer<Backend, KeyPolicy, WaitPolicy>;
+
+public:
+    /// Not locked yet. No round trip.
+    /// \pre `session` outlives this object.
+    /// \throws lock_error  bad_key when the key policy or this kind of server would refuse, fold or truncate the name
+    template <class Name>
+        requires accepts_name<KeyPolicy, const Name&>
+    basic_lock(typename base::session_type& session, const Name& name, WaitPolicy wait = {}) : base{session, name, std::move(wait)} {}
+
+    ~basic_lock() {
+        if (this->grant_ && release() == released::pending) Backend::sever(this->session_, *this->grant_);
+    }
+
+    /// Gives the lock back. A lock that is not held, or is lost, is left alone: unlock(std::error_code&) tells.
+    /// Round trips: one.
+    void unlock() noexcept {
+        if (this->grant_) (void)release_and_forget();
+    }
+
+    /// As unlock(); `ec` says what became of it: cleared when the server released the lock, errc::not_owner, errc::lost, or
+    /// std::errc::operation_in_progress in an aborted transaction, where the server takes no statement: the lock is then
+    /// released with the next use of the session after the transaction, at the latest when this object is destroyed.
+    void unlock(std::error_code& ec) noexcept {
+        if (!this->grant_) {
+            ec = errc::not_owner;
+            return;
+        }
+        switch (release_and_forget()) {
+            case released::yes: ec.clear(); break;
+            case released::lost: ec = errc::lost; break;
+            case released::pending: ec = std::make_error_code(std::errc::operation_in_progress); break;
+        }
+    }
+
+    void unlock_shared() noexcept
+        requires shared_backend<Backend>
+    {
+        unlock();
+    }
+
+    void unlock_shared(std::error_code& ec) noexcept
+        requires shared_backend<Backend>
+    {
+        unlock(ec);
+    }
+
+private:
+    released release() noexcept { return Backend::release(this->session_, this->key_, this->mode_, *this->grant_); }
+
+    released release_and_forget() noexcept {
+        const auto outcome = release();
+        this->release_pending_ = outcome == released::pending;
+        if (!this->release_pending_) this->grant_.reset();
+        return outcome;
+    }
+};
+
+}  // namespace dlock
