@@ -1,0 +1,173 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/postgresql/backend.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include <dlock/error.hpp>
+#include <dlock/postgresql/connection.hpp>
+#include <dlock/postgresql/error.hpp>
+#include <dlock/postgresql/statement.hpp>
+#include <dlock/soci/pooled_session.hpp>
+
+namespace dlock::postgresql {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// The connection, ready for a statement.
+std::shared_ptr<connection> ready(soci::session& session, scope where) {
+    auto on = connection::of(session);
+    switch (PQtransactionStatus(on->handle())) {
+        case PQTRANS_IDLE:
+            if (where == scope::transaction) {
+                throw lock_error{errc::unsupported, "dlock: a transaction_lock needs an open transaction: begin one first"};
+            }
+            break;
+        case PQTRANS_INTRANS: break;
+        case PQTRANS_INERROR:
+            throw lock_error{errc::unsupported, "dlock: the session's transaction is aborted: roll it back first",
+                             sqlstate::in_failed_transaction};
+        case PQTRANS_ACTIVE:
+            throw lock_error{errc::unsupported, "dlock: a statement is in progress on this session: finish reading its rows first"};
+        case PQTRANS_UNKNOWN: throw lock_error{errc::lost, "dlock: the session has lost its connection"};
+    }
+    if (PQpipelineStatus(on->handle()) != PQ_PIPELINE_OFF || PQisnonblocking(on->handle()) != 0) {
+        throw lock_error{errc::unsupported, "dlock: the session's connection is in pipeline or non-blocking mode"};
+    }
+    on->release_pending();
+    return on;
+}
+
+/// Proves, after an acquire() that failed, whether the session holds the lock: the server can report an error although it
+/// has granted. `keep` says what to do with such a ghost. True: it is held, and kept.
+/// https://www.postgresql.org/docs/current/view-pg-locks.html
+bool prove(connection& on, const statement::request& what, bool keep) {
+    constexpr int attempts = 3;  // a statement_timeout of the session can end these statements too
+    for (int i = 0; i < attempts && PQstatus(on.handle()) == CONNECTION_OK; ++i) {
+        if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()) continue;
+        if (what.scope == scope::transaction) return false;  // rolling back to the savepoint has released it
+        if (const auto ghost = statement::find_ghost(on, what.key, what.mode, !keep); ghost.ok()) return keep && ghost.rows() > 0;
+    }
+    on.sever();
+    return false;
+}
+
+[[noreturn]] void refuse(const connection& on, const statement::request& what, const result& answer) {
+    if (what.backend_pid != 0 && answer.integer(1) != on.known_backend_pid()) {
+        throw lock_error{errc::unsupported,
+                         "dlock: a pooler has put another server connection behind this session; its session-level locks are lost: "
+                         "use transaction_lock, or pool_mode = session"};
+    }
+    throw lock_error{errc::unsupported, "dlock: in a transaction that is " + std::string{answer.text(0, 2)} +
+                                            " the lock would be granted after the snapshot was taken, and its holder would read stale "
+                                            "rows: lock before the transaction begins, or use READ COMMITTED"};
+}
+
+/// Once; nullopt: the limit has passed, or the lock is not free.
+std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<connection>& on, const statement::request& what,
+                                  const std::stop_token& stop) {
+    const auto granted = [&] { return grant{on, on->remember(what.key, what.mode, what.scope)}; };
+    const auto answer = statement::acquire(*on, what, stop);
+    if (answer.ok()) {
+        if (answer.is_null(0)) refuse(*on, what, answer);
+        if (!answer.is_true(0)) return std::nullopt;
+        auto taken = granted();
+        if (stop.stop_requested() && what.scope == scope::session) {  // it came too late to stop the server, not the caller
+            (void)advisory::release(session, what.key, what.mode, taken);
+            throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+        }
+        return taken;
+    }
+    const auto error = error_from(answer, on->handle());
+    if (error.reason() == errc::lost) throw error;
+    const bool timed_out = error.reason() == errc::timed_out;
+    if (prove(*on, what, timed_out)) return granted();
+    if (timed_out) return std::nullopt;
+    if (error.reason() == errc::cancelled && stop.stop_requested()) {
+        throw lock_error{errc::cancelled, "dlock: the wait was cancelled", error.native()};
+    }
+    throw error;
+}
+
+std::optional<grant> acquire(soci::session& session, const key& key, mode m, scope where, const deadline* until,
+                             const std::stop_token& stop) {
+    const auto on = ready(session, where);
+    if (on->find(key) != nullptr) {
+        throw lock_error{errc::already_owned, "dlock: another lock object holds this key on the same session, which owns the lock"};
+    }
+    if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+    on->reserve_one();
+    statement::request what{key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), std::nullopt};
+    if (until == nullptr) return acquire_once(session, on, what, stop);
+    constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days
+    for (;;) {
+        const bool last = until->expired();
+        if (last) {
+            what.limit.reset();
+        } else {
+            what.limit = until->is_never() ? milliseconds{0} : std::min(longest, until->remaining<milliseconds>());
+            if (!until->is_never() && what.limit->count() == 0) what.limit = milliseconds{1};  // it has just expired; 0 is for ever
+        }
+        if (auto taken = acquire_once(session, on, what, stop)) return taken;
+        if (last || until->expired()) return std::nullopt;
+    }
+}
+
+[[maybe_unused]] const bool scrubbed_before_give_back =
+    soci_support::scrub_with("postgresql", [](soci::session& session) noexcept { return connection::scrub(session); });
+
+}  // namespace
+
+std::optional<grant> advisory::try_acquire(soci::session& session, const key_type& key, mode m) {
+    return acquire(session, key, m, scope::session, nullptr, {});
+}
+
+std::optional<grant> advisory::acquire_until(soci::session& session, const key_type& key, mode m, deadline until,
+                                             const std::stop_token& stop) {
+    return acquire(session, key, m, scope::session, &until, stop);
+}
+
+std::optional<grant> transaction_advisory::try_acquire(soci::session& session, const key_type& key, mode m) {
+    return acquire(session, key, m, scope::transaction, nullptr, {});
+}
+
+std::optional<grant> transaction_advisory::acquire_until(soci::session& session, const key_type& key, mode m, deadline until,
+                                                         const std::stop_token& stop) {
+    return acquire(session, key, m, scope::transaction, &until, stop);
+}
+
+released advisory::release(soci::session&, const key_type& key, mode m, const grant& granted) noexcept {
+    auto& on = *granted.on;
+    auto* const lock = on.find(granted.serial);
+    if (lock == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
+    const auto outcome = statement::release(on, key, m);
+    if (outcome == released::pending) {
+        lock->release_pending = true;
+    } else {
+        on.forget(granted.serial);
+    }
+    return outcome;
+}
+
+void advisory::sever(soci::session&, const grant& granted) noexcept { granted.on->sever(); }
+
+bool advisory_base::still_held(soci::session& session, const key_type&, mode, const grant& granted) noexcept {
+    return granted.on->serves(session) && granted.on->find(granted.serial) != nullptr;
+}
+
+std::vector<holder> advisory_base::holders(soci::session& session, const key_type& key) {
+    const auto on = ready(session, scope::session);
+    const auto answer = statement::holders(*on, key);
+    if (!answer.ok()) throw error_from(answer, on->handle());
+    std::vector<holder> found;
+    for (int row = 0; row < answer.rows(); ++row) found.push_back({answer.text(row, 0), answer.text(row, 1)});
+    return found;
+}
+
+void assume_session_pooling(soci::session& session) { connection::of(session)->assume_session_pooling(); }
+
+}  // namespace dlock::postgresql

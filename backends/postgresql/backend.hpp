@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// PostgreSQL's advisory locks as backends: session-level (advisory) and transaction-level (transaction_advisory).
+// https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+//
+// dlock works on the connection inside the caller's soci::session and beside SOCI: its statements are prepared once per
+// connection under names of their own ("dlock_…"), and its state lives and dies with the connection, so that a
+// reconnect, a reset or a DISCARD ALL is seen as what it is: the loss of every lock.
+//
+// Inside a caller's transaction every statement runs between savepoints: a wait that fails leaves the transaction usable
+// and its settings as they were.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include <dlock/backend.hpp>
+#include <dlock/deadline.hpp>
+#include <dlock/postgresql/key.hpp>
+#include <dlock/soci/fwd.hpp>
+
+namespace dlock::postgresql {
+
+class connection;
+
+/// The connection that the server granted on. The lock is lost as soon as the session has another.
+struct grant {
+    std::shared_ptr<connection> on;
+    std::uint64_t serial = 0;  ///< which of the connection's grants
+};
+
+/// What both levels have in common.
+struct advisory_base {
+    using session_type = soci::session;
+    using key_type = postgresql::key;
+    using grant_type = grant;
+    static constexpr bool has_shared = true;
+
+    static void check(session_type&, const key_type&) noexcept {}  // every key is as good as any other
+    [[nodiscard]] static std::vector<holder> holders(session_type& session, const key_type& key);
+    [[nodiscard]] static bool still_held(session_type& session, const key_type& key, mode m, const grant_type& granted) noexcept;
+};
+
+/// Session-level: held until unlock() or the end of the session, across transactions.
+struct advisory : advisory_base {
+    [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& session, const key_type& key, mode m);
+    [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m, deadline until,
+                                                                 const std::stop_token& stop);
+    [[nodiscard]] static released release(session_type& session, const key_type& key, mode m, const grant_type& granted) noexcept;
+    static void sever(session_type& session, const grant_type& granted) noexcept;
+};
+
+/// Transaction-level: held until the transaction ends.
+struct transaction_advisory : advisory_base {
+    [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& session, const key_type& key, mode m);
+    [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m, deadline until,
+                                                                 const std::stop_token& stop);
+};
+
+static_assert(backend<advisory> && transaction_backend<transaction_advisory>);
+
+/// Declares that the pooler in front of this session gives it one server connection for as long as it lives (PgBouncer:
+/// pool_mode = session). Without it a session-level lock throws errc::unsupported behind any pooler, because one that
+/// shares server connections lets two clients hold the same lock. The promise is watched: a changed backend is a loss.
+/// \throws lock_error  lost, unsupported. Round trips: one, the first time.
+void assume_session_pooling(soci::session& session);
+
+}  // namespace dlock::postgresql

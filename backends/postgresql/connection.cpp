@@ -1,0 +1,216 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/postgresql/connection.hpp>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include <libpq-events.h>
+#include <poll.h>
+#include <soci/postgresql/soci-postgresql.h>
+#include <sys/socket.h>
+
+#include <dlock/error.hpp>
+#include <dlock/postgresql/error.hpp>
+#include <dlock/postgresql/result.hpp>
+#include <dlock/postgresql/statement.hpp>
+#include <dlock/soci/native.hpp>
+
+namespace dlock::postgresql {
+
+/// libpq calls this for every connection that dlock has used. The instance data is a shared_ptr on the heap.
+struct events {
+    using slot = std::shared_ptr<connection>;
+
+    static slot* find(const PGconn* handle) noexcept { return static_cast<slot*>(PQinstanceData(handle, &proc)); }
+
+    static slot& attach(PGconn* handle) {
+        auto owned = std::make_unique<slot>(std::make_shared<connection>(handle));
+        if (PQregisterEventProc(handle, &proc, "dlock", nullptr) == 0 || PQsetInstanceData(handle, &proc, owned.get()) == 0) {
+            throw lock_error{errc::server_error, "dlock: libpq cannot watch this connection"};
+        }
+        return *owned.release();
+    }
+
+    static int proc(PGEventId id, void* info, void*) noexcept {
+        switch (id) {
+            case PGEVT_RESULTCREATE: {
+                const auto* const event = static_cast<PGEventResultCreate*>(info);
+                if (auto* const at = find(event->conn)) (*at)->saw(PQcmdStatus(event->result));
+                break;
+            }
+            case PGEVT_CONNRESET:
+                // the same PGconn with another session behind it: what was known of the old one is void
+                if (auto* const at = find(static_cast<PGEventConnReset*>(info)->conn)) {
+                    (*at)->end();
+                    try {
+                        *at = std::make_shared<connection>(static_cast<PGEventConnReset*>(info)->conn);
+                    } catch (const std::bad_alloc&) {
+                        return 0;  // libpq then fails the reset
+                    }
+                }
+                break;
+            case PGEVT_CONNDESTROY:
+                if (auto* const at = find(static_cast<PGEventConnDestroy*>(info)->conn)) {
+                    (*at)->end();
+                    delete at;
+                }
+                break;
+            default: break;
+        }
+        return 1;
+    }
+};
+
+namespace {
+
+PGconn* handle_of(soci::session& session) {
+    auto* const handle = soci_support::native<soci::postgresql_session_backend>(session, "postgresql").conn_;
+    if (handle == nullptr || PQstatus(handle) != CONNECTION_OK) throw lock_error{errc::lost, "dlock: the session has lost its connection"};
+    return handle;
+}
+
+/// Reads what the idle socket has to say. Readable alone is not an end: a NOTIFY makes it readable too, and the server's
+/// last words come before its end does, so this reads until nothing is left.
+bool has_ended(PGconn* handle) noexcept {
+    if (PQtransactionStatus(handle) == PQTRANS_ACTIVE) return PQstatus(handle) != CONNECTION_OK;  // an answer is on its way
+    pollfd socket{PQsocket(handle), POLLIN, 0};
+    while (PQstatus(handle) == CONNECTION_OK && ::poll(&socket, 1, 0) > 0) {
+        if (PQconsumeInput(handle) == 0) return true;
+    }
+    return PQstatus(handle) != CONNECTION_OK;
+}
+
+}  // namespace
+
+std::shared_ptr<connection> connection::of(soci::session& session) {
+    auto* const handle = handle_of(session);
+    auto* at = events::find(handle);
+    return at != nullptr ? *at : events::attach(handle);
+}
+
+bool connection::scrub(soci::session& session) noexcept {
+    auto* const handle = static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_;
+    if (handle == nullptr || PQstatus(handle) != CONNECTION_OK) return false;
+    const auto* const at = events::find(handle);
+    if (PQtransactionStatus(handle) != PQTRANS_IDLE) (void)result{PQexec(handle, "ROLLBACK")};
+    if (at != nullptr && !(*at)->held_.empty()) (void)result{PQexec(handle, "SELECT pg_advisory_unlock_all()")};
+    const bool clean = PQtransactionStatus(handle) == PQTRANS_IDLE;
+    if (at != nullptr) clean ? (*at)->lose_all() : (*at)->sever();
+    return clean;
+}
+
+bool connection::serves(soci::session& session) noexcept {
+    auto* const native = session.get_backend();
+    return handle_ != nullptr && native != nullptr && static_cast<soci::postgresql_session_backend*>(native)->conn_ == handle_ &&
+           !has_ended(handle_);
+}
+
+void connection::sever() noexcept {
+    if (handle_ != nullptr) ::shutdown(PQsocket(handle_), SHUT_RDWR);
+    lose_all();
+}
+
+void connection::end() noexcept {
+    handle_ = nullptr;
+    lose_all();
+}
+
+void connection::lose_all() noexcept {
+    held_.clear();
+    lost_below_ = next_serial_;
+}
+
+void connection::saw(const char* tag) noexcept {
+    if (own_ || tag == nullptr) return;
+    const std::string_view command{tag};
+    if (command == "ROLLBACK" || command == "COMMIT" || command == "PREPARE TRANSACTION") {
+        ++rollbacks_;  // "ROLLBACK" may have been to a savepoint only: transaction_holds() finds out
+    } else if (command == "DISCARD ALL") {
+        lose_all();
+        forget_prepared();
+    } else if (command == "DEALLOCATE ALL") {
+        forget_prepared();
+    }
+}
+
+void connection::preflight() {
+    if (server_pid_ != 0) return;
+    const result answer{PQexec(handle_, sql::preflight)};
+    if (!answer.ok() || answer.rows() != 1) throw error_from(answer, handle_);
+    in_recovery_ = answer.is_true(1);
+    server_pid_ = answer.integer(0);
+}
+
+int connection::any_backend_pid() {
+    preflight();
+    if (in_recovery_) {
+        throw lock_error{errc::unsupported,
+                         "dlock: this server is a standby; its advisory locks exclude nobody on the primary: connect to the primary"};
+    }
+    return 0;
+}
+
+int connection::backend_pid() {
+    (void)any_backend_pid();
+    if (!session_pooling_ && server_pid_ != PQbackendPID(handle_)) {
+        server_pid_ = 0;  // ask again next time
+        throw lock_error{errc::unsupported,
+                         "dlock: a pooler between this session and the server may share server connections, and two clients would "
+                         "hold the same lock: use transaction_lock, or connect to the server directly, or, if the pooler gives each "
+                         "session a server connection of its own (pool_mode = session), call postgresql::assume_session_pooling()"};
+    }
+    return server_pid_;
+}
+
+void connection::assume_session_pooling() {
+    session_pooling_ = true;
+    preflight();
+}
+
+template <class Predicate>
+connection::held_lock* connection::find_if(Predicate wanted) noexcept {
+    const auto at = std::find_if(held_.begin(), held_.end(), wanted);
+    if (at == held_.end()) return nullptr;
+    if (at->scope == scope::transaction && !transaction_holds(*at)) {
+        held_.erase(at);
+        return nullptr;
+    }
+    return &*at;
+}
+
+connection::held_lock* connection::find(const postgresql::key& key) noexcept {
+    return find_if([&](const held_lock& lock) { return lock.key == key; });
+}
+
+connection::held_lock* connection::find(std::uint64_t serial) noexcept {
+    return find_if([&](const held_lock& lock) { return lock.serial == serial; });
+}
+
+std::uint64_t connection::remember(const postgresql::key& key, mode m, scope where) {
+    held_.push_back({key, m, where, next_serial_, rollbacks_});
+    return next_serial_++;
+}
+
+void connection::forget(std::uint64_t serial) noexcept {
+    std::erase_if(held_, [&](const held_lock& lock) { return lock.serial == serial; });
+}
+
+bool connection::transaction_holds(held_lock& lock) noexcept {
+    const auto status = PQtransactionStatus(handle_);
+    if (status == PQTRANS_IDLE) return false;
+    if (lock.rollbacks == rollbacks_) return true;
+    if (status != PQTRANS_INTRANS) return false;  // cannot be asked now: what is in doubt is not held
+    if (!statement::holds(*this, lock.key, lock.mode)) return false;
+    lock.rollbacks = rollbacks_;
+    return true;
+}
+
+void connection::release_pending() noexcept {
+    std::erase_if(held_, [&](const held_lock& lock) {
+        return lock.release_pending && statement::release(*this, lock.key, lock.mode) != released::pending;
+    });
+}
+
+}  // namespace dlock::postgresql

@@ -1,0 +1,123 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// What dlock knows of one server connection: which backend serves it, what is prepared on it, and which locks it holds.
+//
+// The state is attached to the PGconn with libpq's event system, so it is found without a look-up, is told when the
+// connection is closed or reset, and sees the command tags that end transactions and drop locks, whoever sent them.
+// https://www.postgresql.org/docs/current/libpq-events.html
+//
+// One thread at a time, as the session. The state outlives its connection only in grants, which then read as lost.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <libpq-fe.h>
+
+#include <dlock/backend.hpp>
+#include <dlock/postgresql/backend.hpp>
+#include <dlock/postgresql/sql.hpp>
+#include <dlock/soci/fwd.hpp>
+
+namespace dlock::postgresql {
+
+class connection {
+public:
+    /// The state of the session's connection, made at its first use.
+    /// \throws lock_error  lost: not connected; unsupported: not a PostgreSQL session
+    [[nodiscard]] static std::shared_ptr<connection> of(soci::session& session);
+
+    /// Ends an open transaction and releases every lock that dlock holds on the session, which then read as lost. No round
+    /// trip when there is nothing to do. False: the session had to be severed, or has no connection.
+    [[nodiscard]] static bool scrub(soci::session& session) noexcept;
+
+    /// Null once the connection was closed or reset.
+    [[nodiscard]] PGconn* handle() const noexcept { return handle_; }
+
+    /// The session still has this connection, and it has not ended as far as can be known without asking the server.
+    [[nodiscard]] bool serves(soci::session& session) noexcept;
+
+    /// Ends the connection for the server, which frees every lock on it. SOCI's handle stays valid and reports the end.
+    void sever() noexcept;
+
+    // --- the backend behind it
+
+    /// The pid that must answer a session-level statement. The first call asks the server.
+    /// \throws lock_error  unsupported: a pooler or a replica
+    [[nodiscard]] int backend_pid();
+    /// As above, for transaction-level statements: any backend will do (0), but not a replica's.
+    [[nodiscard]] int any_backend_pid();
+    void assume_session_pooling();
+    [[nodiscard]] int known_backend_pid() const noexcept { return server_pid_; }
+
+    // --- the locks that this session holds
+
+    struct held_lock {
+        postgresql::key key;
+        dlock::mode mode;
+        postgresql::scope scope;
+        std::uint64_t serial;
+        std::uint64_t rollbacks;        ///< how many ends of transactions had been seen at the grant
+        bool release_pending = false;
+    };
+
+    /// The grant of a key, or null. Forgets a transaction-level lock whose transaction has ended.
+    [[nodiscard]] held_lock* find(const postgresql::key& key) noexcept;
+    [[nodiscard]] held_lock* find(std::uint64_t serial) noexcept;
+    std::uint64_t remember(const postgresql::key& key, mode m, scope where);
+    void forget(std::uint64_t serial) noexcept;
+    /// Whether a grant that is not found any more was lost; otherwise it was released.
+    [[nodiscard]] bool has_lost(std::uint64_t serial) const noexcept { return serial < lost_below_; }
+    /// Makes room, so that remember() cannot throw after the server has granted.
+    void reserve_one() { held_.reserve(held_.size() + 1); }
+
+    /// Sends the releases that an aborted transaction held up, if the server takes statements again.
+    void release_pending() noexcept;
+
+    // --- what runs on it
+
+    bool is_prepared(std::size_t statement) const noexcept { return (prepared_ >> statement & 1U) != 0; }
+    void set_prepared(std::size_t statement) noexcept { prepared_ |= 1U << statement; }
+    void forget_prepared() noexcept { prepared_ = 0; }
+
+    /// While this lives, the ends of (sub)transactions that are seen are dlock's own.
+    class own_statements {
+    public:
+        explicit own_statements(connection& c) noexcept : connection_{c} { connection_.own_ = true; }
+        ~own_statements() { connection_.own_ = false; }
+        own_statements(const own_statements&) = delete;
+        own_statements& operator=(const own_statements&) = delete;
+
+    private:
+        connection& connection_;
+    };
+
+    explicit connection(PGconn* handle) noexcept : handle_{handle} {}
+
+private:
+    friend struct events;
+
+    void saw(const char* command_tag) noexcept;
+    void end() noexcept;
+    void lose_all() noexcept;
+    bool transaction_holds(held_lock& lock) noexcept;
+    template <class Predicate>
+    held_lock* find_if(Predicate wanted) noexcept;
+    void preflight();
+
+    PGconn* handle_;
+    int server_pid_ = 0;  ///< 0 before the preflight
+    bool in_recovery_ = false;
+    bool session_pooling_ = false;
+    bool own_ = false;
+    std::uint32_t prepared_ = 0;
+    std::uint64_t next_serial_ = 1;
+    std::uint64_t lost_below_ = 1;
+    std::uint64_t rollbacks_ = 0;
+    std::vector<held_lock> held_;
+};
+
+}  // namespace dlock::postgresql

@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/postgresql/error.hpp>
+
+#include <string>
+
+namespace dlock::postgresql {
+
+errc reason_of(std::string_view state, const PGconn* connection) noexcept {
+    if (connection == nullptr || PQstatus(connection) != CONNECTION_OK || state.starts_with("08") || state.starts_with("57P")) {
+        return errc::lost;
+    }
+    if (state == sqlstate::lock_not_available) return errc::timed_out;
+    if (state == sqlstate::query_canceled) return errc::cancelled;
+    if (state == sqlstate::deadlock_detected) return errc::deadlock;
+    if (state == sqlstate::out_of_memory) return errc::exhausted;
+    if (state == sqlstate::in_failed_transaction) return errc::unsupported;
+    return errc::server_error;
+}
+
+lock_error error_from(const result& failed, const PGconn* connection) {
+    const auto state = failed.sqlstate();
+    const auto reason = reason_of(state, connection);
+    std::string what = "dlock: ";
+    if (reason == errc::exhausted) what += "the server's lock table is full (max_locks_per_transaction): ";
+    if (reason == errc::cancelled) what += "the wait was ended by a cancel request or by statement_timeout: ";
+    what += connection != nullptr ? PQerrorMessage(connection) : "the connection is closed";
+    while (what.ends_with('\n')) what.pop_back();
+    return {reason, what, state};
+}
+
+}  // namespace dlock::postgresql

@@ -1,0 +1,30 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// From SQLSTATE to errc. https://www.postgresql.org/docs/current/errcodes-appendix.html
+#pragma once
+
+#include <string_view>
+
+#include <libpq-fe.h>
+
+#include <dlock/error.hpp>
+#include <dlock/postgresql/result.hpp>
+
+namespace dlock::postgresql {
+
+namespace sqlstate {
+inline constexpr std::string_view lock_not_available = "55P03";  // lock_timeout
+inline constexpr std::string_view query_canceled = "57014";      // a cancel request, or statement_timeout
+inline constexpr std::string_view deadlock_detected = "40P01";
+inline constexpr std::string_view out_of_memory = "53200";  // the lock table is full
+inline constexpr std::string_view invalid_statement_name = "26000";
+inline constexpr std::string_view duplicate_statement = "42P05";
+inline constexpr std::string_view in_failed_transaction = "25P02";
+}  // namespace sqlstate
+
+[[nodiscard]] errc reason_of(std::string_view sqlstate, const PGconn* connection) noexcept;
+
+[[nodiscard]] lock_error error_from(const result& failed, const PGconn* connection);
+
+}  // namespace dlock::postgresql

@@ -1,0 +1,47 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// A PGresult with an owner, and what an error in it means.
+#pragma once
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <libpq-fe.h>
+
+#include <dlock/error.hpp>
+
+namespace dlock::postgresql {
+
+class result {
+public:
+    explicit result(PGresult* r = nullptr) noexcept : result_{r} {}
+
+    [[nodiscard]] explicit operator bool() const noexcept { return result_ != nullptr; }
+    [[nodiscard]] bool ok() const noexcept {
+        const auto status = PQresultStatus(result_.get());
+        return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+    }
+    [[nodiscard]] int rows() const noexcept { return PQntuples(result_.get()); }
+    [[nodiscard]] int columns() const noexcept { return PQnfields(result_.get()); }
+    [[nodiscard]] bool is_null(int column) const noexcept { return rows() == 0 || PQgetisnull(result_.get(), 0, column) != 0; }
+    [[nodiscard]] bool is_true(int column) const noexcept { return !is_null(column) && *PQgetvalue(result_.get(), 0, column) == 't'; }
+    [[nodiscard]] const char* text(int row, int column) const noexcept { return PQgetvalue(result_.get(), row, column); }
+    [[nodiscard]] int integer(int column) const noexcept { return is_null(column) ? 0 : std::atoi(text(0, column)); }
+
+    /// Empty when no server spoke: the connection broke.
+    [[nodiscard]] std::string_view sqlstate() const noexcept {
+        const char* const state = PQresultErrorField(result_.get(), PG_DIAG_SQLSTATE);
+        return state != nullptr ? state : std::string_view{};
+    }
+
+private:
+    struct clear {
+        void operator()(PGresult* r) const noexcept { PQclear(r); }
+    };
+    std::unique_ptr<PGresult, clear> result_;
+};
+
+}  // namespace dlock::postgresql

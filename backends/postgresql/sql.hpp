@@ -1,0 +1,199 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Every statement this backend sends, assembled at compile time; tests/postgresql holds them word for word.
+//
+// Parameters: $1 the key's 64 bits, $2 the backend pid that must serve us (0: any), $3 lock_timeout as text.
+// An acquiring statement answers in one row: whether the lock was granted (NULL: refused before it was asked for), the
+// backend pid and, inside a transaction, its isolation level.
+//
+//  - The pid is compared before the lock is asked for: behind a pooler that shares sessions nothing gets locked.
+//  - CASE is the only form whose order of evaluation is documented; so the limit is set strictly before the lock waits.
+//    https://www.postgresql.org/docs/current/sql-expressions.html#SYNTAX-EXPRESS-EVAL
+//  - lock_timeout '0' waits for ever, so that a limit of the session itself does not apply.
+//    https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
+//  - Under REPEATABLE READ the waiting statement itself would fix the snapshot before the lock is granted, and its holder
+//    would read stale rows: refused. https://www.postgresql.org/docs/current/transaction-iso.html
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <boost/hana/cartesian_product.hpp>
+#include <boost/hana/tuple.hpp>
+#include <boost/hana/unpack.hpp>
+
+#include <dlock/backend.hpp>
+#include <dlock/detail/fixed_string.hpp>
+#include <dlock/postgresql/key.hpp>
+
+namespace dlock::postgresql {
+
+enum class scope : std::uint8_t { session, transaction };
+
+namespace sql {
+
+using detail::fixed_string;
+
+/// Where a statement runs: as a transaction of its own (prepared), or inside the caller's (text, between savepoints).
+enum class place : std::uint8_t { alone, in_transaction };
+
+template <space Space>
+constexpr auto key_arguments() {
+    if constexpr (Space == space::bigint) {
+        return fixed_string{"($1::int8)"};
+    } else {
+        return fixed_string{"(($1::int8 >> 32)::int4, (($1::int8 << 32) >> 32)::int4)"};
+    }
+}
+
+template <scope Scope, mode Mode>
+constexpr auto lock_suffix() {
+    if constexpr (Scope == scope::session) {
+        if constexpr (Mode == mode::exclusive) return fixed_string{"advisory_lock"};
+        else return fixed_string{"advisory_lock_shared"};
+    } else {
+        if constexpr (Mode == mode::exclusive) return fixed_string{"advisory_xact_lock"};
+        else return fixed_string{"advisory_xact_lock_shared"};
+    }
+}
+
+template <place Place, std::size_t N>
+constexpr auto guarded(const fixed_string<N>& granted) {
+    constexpr auto right_backend = fixed_string{"$2::int4 IN (0, pg_backend_pid())"};
+    if constexpr (Place == place::alone) {
+        return fixed_string{"SELECT CASE WHEN "} + right_backend + fixed_string{" THEN "} + granted +
+               fixed_string{" END, pg_backend_pid()"};
+    } else {
+        return fixed_string{"SELECT CASE WHEN "} + right_backend +
+               fixed_string{" AND current_setting('transaction_isolation') LIKE 'read%' THEN "} + granted +
+               fixed_string{" END, pg_backend_pid(), current_setting('transaction_isolation')"};
+    }
+}
+
+template <scope Scope, place Place, mode Mode, space Space>
+constexpr auto try_acquire() {
+    return guarded<Place>(fixed_string{"pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>());
+}
+
+template <scope Scope, place Place, mode Mode, space Space>
+constexpr auto acquire_until() {
+    constexpr auto wait = fixed_string{"pg_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() + fixed_string{" IS NOT NULL"};
+    constexpr auto limited = fixed_string{"CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN "};
+    if constexpr (Scope == scope::session) {  // outside a transaction the setting ends by itself, inside with the savepoint
+        return guarded<Place>(limited + wait + fixed_string{" END"});
+    } else {  // a transaction-level lock does not survive ROLLBACK TO SAVEPOINT, so the statement puts the setting back
+        return guarded<Place>(limited + fixed_string{"CASE WHEN "} + wait +
+                              fixed_string{" THEN set_config('lock_timeout', before, true) IS NOT NULL END END"}) +
+               fixed_string{" FROM (SELECT current_setting('lock_timeout') AS before OFFSET 0) AS setting"};
+    }
+}
+
+template <mode Mode, space Space>
+constexpr auto release() {
+    constexpr auto unlock = [] {
+        if constexpr (Mode == mode::exclusive) return fixed_string{"pg_advisory_unlock"};
+        else return fixed_string{"pg_advisory_unlock_shared"};
+    }();
+    return fixed_string{"SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) THEN "} + unlock + key_arguments<Space>() +
+           fixed_string{" END"};
+}
+
+template <mode Mode, space Space>
+constexpr auto held_here() {
+    constexpr auto objsubid = [] {
+        if constexpr (Space == space::bigint) return fixed_string{"1"};
+        else return fixed_string{"2"};
+    }();
+    constexpr auto name = [] {
+        if constexpr (Mode == mode::exclusive) return fixed_string{"ExclusiveLock"};
+        else return fixed_string{"ShareLock"};
+    }();
+    return fixed_string{"(SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted AND objsubid = "} +
+           objsubid + fixed_string{" AND mode = '"} + name +
+           fixed_string{"' AND ((classid::int8 << 32) | objid::int8) = $1::int8 OFFSET 0) AS ghost"};
+}
+
+/// One row when the session holds the lock after all, none when it does not.
+template <mode Mode, space Space>
+constexpr auto find_ghost() {
+    return fixed_string{"SELECT true FROM "} + held_here<Mode, Space>();
+}
+
+/// The same, and releases it. It never asks to unlock what is not held: the server would warn in its log.
+template <mode Mode, space Space>
+constexpr auto release_ghost() {
+    constexpr auto unlock = [] {
+        if constexpr (Mode == mode::exclusive) return fixed_string{"pg_advisory_unlock"};
+        else return fixed_string{"pg_advisory_unlock_shared"};
+    }();
+    return fixed_string{"SELECT "} + unlock + key_arguments<Space>() + fixed_string{" FROM "} + held_here<Mode, Space>();
+}
+
+/// Who holds $1 in this database. pg_stat_activity hides the host of other users' sessions.
+template <space Space>
+constexpr auto holders() {
+    constexpr auto objsubid = [] {
+        if constexpr (Space == space::bigint) return fixed_string{"1"};
+        else return fixed_string{"2"};
+    }();
+    return fixed_string{"SELECT l.pid, concat_ws(' ', nullif(a.application_name, ''), a.usename || '@' || coalesce(host(a.client_addr), 'local')) "
+                        "FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid "
+                        "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = "} +
+           objsubid +
+           fixed_string{" AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+                        "AND ((l.classid::int8 << 32) | l.objid::int8) = $1::int8 ORDER BY l.pid"};
+}
+
+inline constexpr const char* preflight = "SELECT pg_backend_pid(), pg_is_in_recovery()";
+inline constexpr const char* savepoint = "SAVEPOINT dlock; ";
+/// A session-level lock survives this, a setting does not.
+inline constexpr const char* keep_lock_only = "; ROLLBACK TO SAVEPOINT dlock; RELEASE SAVEPOINT dlock";
+inline constexpr const char* keep_all = "; RELEASE SAVEPOINT dlock";
+inline constexpr const char* recover = "ROLLBACK TO SAVEPOINT dlock; RELEASE SAVEPOINT dlock";
+
+namespace hana = boost::hana;
+
+inline constexpr auto modes = hana::tuple_c<mode, mode::exclusive, mode::shared>;
+inline constexpr auto spaces = hana::tuple_c<space, space::bigint, space::pair>;
+
+/// A text with static storage.
+template <fixed_string Text>
+inline constexpr auto stored = Text;
+
+/// The texts that Make gives for every mode and key space; at(m, s) chooses one at run time.
+template <class Make>
+class table {
+public:
+    constexpr explicit table(Make) {}
+
+    [[nodiscard]] static constexpr std::size_t index(mode m, space s) noexcept {
+        return static_cast<std::size_t>(m) * 2 + static_cast<std::size_t>(s);
+    }
+    [[nodiscard]] constexpr const char* at(mode m, space s) const noexcept { return texts_[index(m, s)]; }
+
+private:
+    static constexpr auto texts_ = hana::unpack(hana::cartesian_product(hana::make_tuple(modes, spaces)), [](auto... variant) {
+        return std::array<const char*, sizeof...(variant)>{
+            stored<Make{}(hana::at_c<0>(decltype(variant){}), hana::at_c<1>(decltype(variant){}))>.c_str()...};
+    });
+};
+
+inline constexpr table try_alone{[](auto m, auto s) { return try_acquire<scope::session, place::alone, m.value, s.value>(); }};
+inline constexpr table until_alone{[](auto m, auto s) { return acquire_until<scope::session, place::alone, m.value, s.value>(); }};
+inline constexpr table release_alone{[](auto m, auto s) { return release<m.value, s.value>(); }};
+inline constexpr table try_in_transaction{
+    [](auto m, auto s) { return try_acquire<scope::session, place::in_transaction, m.value, s.value>(); }};
+inline constexpr table until_in_transaction{
+    [](auto m, auto s) { return acquire_until<scope::session, place::in_transaction, m.value, s.value>(); }};
+inline constexpr table try_for_transaction{
+    [](auto m, auto s) { return try_acquire<scope::transaction, place::in_transaction, m.value, s.value>(); }};
+inline constexpr table until_for_transaction{
+    [](auto m, auto s) { return acquire_until<scope::transaction, place::in_transaction, m.value, s.value>(); }};
+inline constexpr table ghost_found{[](auto m, auto s) { return find_ghost<m.value, s.value>(); }};
+inline constexpr table ghost_released{[](auto m, auto s) { return release_ghost<m.value, s.value>(); }};
+inline constexpr table who_holds{[](auto, auto s) { return holders<s.value>(); }};
+
+}  // namespace sql
+}  // namespace dlock::postgresql

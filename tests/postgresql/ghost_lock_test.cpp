@@ -1,0 +1,174 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The ghost lock: PostgreSQL can report that a wait has failed although it has granted the lock. Here the holder lets go
+// at the very instant at which the wait ends by lock_timeout, by statement_timeout or by a cancel request; after each try
+// the server is asked what is held. The naive statement leaks; dlock must not, in 1,000 tries of each kind.
+#include <dlock/postgresql.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <future>
+#include <iostream>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "tests/servers/postgresql_server.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/postgresql.hpp"
+
+namespace dlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+constexpr int tries = 1000;
+constexpr auto limit = 4ms;
+
+/// Finds the instant at which half of the waits fail, and stays there: later after a grant, earlier after a failure.
+class aim {
+public:
+    [[nodiscard]] clock::duration offset() const { return offset_; }
+    void adjust(bool granted) {
+        offset_ += granted ? step_ : -step_;
+        if (granted != last_ && step_ > 20us) step_ = step_ * 3 / 4;
+        last_ = granted;
+    }
+
+private:
+    clock::duration offset_ = limit;
+    clock::duration step_ = 500us;
+    bool last_ = false;
+};
+
+enum class outcome { granted, failed };
+
+struct tally {
+    int granted = 0, failed = 0, leaked = 0;
+};
+
+std::ostream& operator<<(std::ostream& out, const tally& t) {
+    return out << t.granted << " granted, " << t.failed << " failed, " << t.leaked << " of those leaked";
+}
+
+class GhostLock : public ::testing::Test {
+protected:
+    /// `wait(at)` waits for the lock until `at`; `undo()` releases what it was granted.
+    template <class Wait, class Undo>
+    tally race(int count, Wait wait, Undo undo) {
+        tally seen;
+        aim when;
+        postgresql::lock holder{a_, "x"};
+        for (int i = 0; i < count; ++i) {
+            holder.lock();
+            std::atomic<clock::time_point> started{clock::time_point{}};
+            auto released = std::async(std::launch::async, [&] {
+                clock::time_point begin;
+                while ((begin = started.load()) == clock::time_point{}) std::this_thread::yield();
+                while (clock::now() < begin + when.offset()) {
+                }
+                holder.unlock();
+            });
+            started = clock::now();
+            const auto result = wait(clock::now() + limit);
+            released.get();
+            const int held = granted(onlooker_, pid_of(b_));
+            if (result == outcome::granted) {
+                ++seen.granted;
+                EXPECT_EQ(held, 1);
+                undo();
+            } else {
+                ++seen.failed;
+                if (held != 0) ++seen.leaked;
+                if (held != 0) execute(raw(b_), "SELECT pg_advisory_unlock_all()");
+            }
+            when.adjust(result == outcome::granted);
+        }
+        return seen;
+    }
+
+    /// dlock's lock under the race, outside a transaction and inside one.
+    template <class Wait>
+    void never_leaks(const char* kind, Wait wait_with) {
+        for (const bool inside : {false, true}) {
+            postgresql::lock lock{b_, "x"};
+            const auto seen = race(
+                tries,
+                [&](clock::time_point at) {
+                    if (inside) b_.begin();
+                    const auto result = wait_with(lock, at);
+                    EXPECT_EQ(lock.owns_lock(), result == outcome::granted);
+                    if (inside) {
+                        EXPECT_EQ(ask<int>(b_, "SELECT 1"), 1) << "the transaction is usable";
+                        b_.commit();
+                    }
+                    return result;
+                },
+                [&] { lock.unlock(); });
+            std::cout << kind << (inside ? ", inside a transaction: " : ": ") << seen << '\n';
+            EXPECT_EQ(seen.leaked, 0);
+            EXPECT_GT(seen.failed, tries / 20) << "not aimed at the instant";
+            EXPECT_GT(seen.granted, tries / 20) << "not aimed at the instant";
+        }
+        EXPECT_EQ(granted(onlooker_), 0);
+    }
+
+    postgresql_server& server_ = postgresql_server::shared();
+    soci::session onlooker_{server_.url()}, a_{server_.url()}, b_{server_.url()};
+};
+
+TEST_F(GhostLock, TheNaiveStatementLeaks) {
+    const std::string wait = "SELECT pg_advisory_lock(" + std::to_string(hashed_key::key("x")) + ")";
+    execute(raw(b_), "SET lock_timeout = '4ms'");
+    const auto seen = race(
+        300, [&](clock::time_point) { return sqlstate(execute(raw(b_), wait)).empty() ? outcome::granted : outcome::failed; },
+        [&] { execute(raw(b_), "SELECT pg_advisory_unlock_all()"); });
+    std::cout << "the naive statement: " << seen << '\n';
+    EXPECT_GT(seen.leaked, 0) << "if the server no longer does this, the proof after a failed wait can go";
+}
+
+TEST_F(GhostLock, LockTimeout) {
+    never_leaks("lock_timeout", [](postgresql::lock& lock, clock::time_point at) {
+        return lock.try_lock_until(at) ? outcome::granted : outcome::failed;
+    });
+}
+
+TEST_F(GhostLock, StatementTimeout) {
+    b_ << "SET statement_timeout = '4ms'";
+    never_leaks("statement_timeout", [](postgresql::lock& lock, clock::time_point) {
+        try {
+            lock.lock();
+            return outcome::granted;
+        } catch (const lock_error& error) {
+            EXPECT_EQ(error.reason(), errc::cancelled) << error.what();
+            return outcome::failed;
+        }
+    });
+}
+
+TEST_F(GhostLock, Cancel) {
+    never_leaks("cancel", [](postgresql::lock& lock, clock::time_point at) {
+        std::stop_source stop;
+        auto stopper = std::async(std::launch::async, [&] {
+            while (clock::now() < at) {
+            }
+            stop.request_stop();
+        });
+        try {
+            lock.lock(stop.get_token());
+            return outcome::granted;
+        } catch (const lock_error& error) {
+            EXPECT_EQ(error.reason(), errc::cancelled) << error.what();
+            return outcome::failed;
+        }
+    });
+}
+
+}  // namespace
+}  // namespace dlock::testing

@@ -1,0 +1,433 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// What a lock on PostgreSQL does beyond the conformance suite: sessions that break, bad input, keys, the server's limits.
+#include <dlock/postgresql.hpp>
+
+#include <future>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <dlock/soci/pooled_session.hpp>
+
+#include "tests/servers/pgbouncer.hpp"
+#include "tests/servers/postgresql_server.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/postgresql.hpp"
+
+namespace dlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using postgresql::lock;
+
+class PostgreSQL : public ::testing::Test {
+protected:
+    void TearDown() override { EXPECT_EQ(granted(onlooker_), 0) << "the test left something locked"; }
+
+    postgresql_server& server_ = postgresql_server::shared();
+    soci::session onlooker_{server_.url()};
+};
+
+// --- keys
+
+TEST_F(PostgreSQL, TheKeyIsTheOriginalsKey) {
+    soci::session a{server_.url()};
+    lock user{a, "user/001"};
+    const std::scoped_lock held{user};
+    EXPECT_EQ(ask<std::string>(onlooker_, "SELECT pg_try_advisory_lock(-8875347467275493450)::text"), "false");
+    EXPECT_EQ(ask<std::string>(onlooker_, "SELECT pg_try_advisory_lock(-8875347467275493449)::text"), "true");
+    onlooker_ << "SELECT pg_advisory_unlock_all()";
+}
+
+TEST_F(PostgreSQL, EveryNameIsAName) {
+    soci::session a{server_.url()};
+    for (const std::string& name : {std::string{}, std::string(1, '\0'), std::string{"\xff\xfe"}, std::string(100'000, 'y'), std::string{"A"}}) {
+        lock any{a, name};
+        EXPECT_TRUE(any.try_lock());
+    }
+    std::mt19937_64 random{20261122};
+    for (int i = 0; i < 100; ++i) {
+        std::string hex, bytes;
+        for (int n = 0; n < 64; ++n) hex += "0123456789abcdef"[random() % 16];
+        for (int n = 0; n < 32; ++n) bytes += static_cast<char>(random());
+        lock by_hex{a, hex}, by_bytes{a, bytes};
+        basic_lock<postgresql::advisory, integer_key> by_integer{a, static_cast<std::int64_t>(random())};
+        const std::scoped_lock held{by_hex, by_bytes, by_integer};
+        EXPECT_EQ(granted(onlooker_), 3);
+    }
+}
+
+TEST_F(PostgreSQL, TheLimitsOfInt64AreKeys) {
+    soci::session a{server_.url()}, b{server_.url()};
+    using integer_lock = basic_lock<postgresql::advisory, integer_key>;
+    for (const std::int64_t key : {INT64_MIN, INT64_MAX, std::int64_t{0}, std::int64_t{-1}}) {
+        integer_lock mine{a, key}, theirs{b, key};
+        const std::scoped_lock held{mine};
+        EXPECT_FALSE(theirs.try_lock_for(5ms)) << "and the proof of a failed wait finds the key";
+    }
+    EXPECT_EQ(reason_of([&] { integer_lock beyond{a, std::uint64_t{1} << 63}; }), errc::bad_key);
+}
+
+TEST_F(PostgreSQL, PairsAndSingleIntegersDoNotMeet) {
+    soci::session a{server_.url()}, b{server_.url()};
+    basic_lock<postgresql::advisory, integer_pair_key> pair{a, integer_pair{-7, -8}}, same{b, integer_pair{-7, -8}}, other{b, integer_pair{-7, 8}};
+    basic_lock<postgresql::advisory, integer_key> single{b, postgresql::key{integer_pair{-7, -8}}.bits};
+    const std::scoped_lock held{pair};
+    EXPECT_EQ(ask<std::string>(onlooker_, "SELECT pg_try_advisory_lock(-7, -8)::text"), "false");
+    EXPECT_FALSE(same.try_lock_for(5ms));
+    EXPECT_TRUE(single.try_lock());
+    EXPECT_TRUE(other.try_lock());
+}
+
+TEST_F(PostgreSQL, EachDatabaseHasItsOwnKeys) {
+    onlooker_ << "CREATE DATABASE elsewhere";
+    {
+        soci::session a{server_.url()}, b{server_.url("elsewhere")};
+        lock here{a, "x"}, there{b, "x"};
+        here.lock();
+        EXPECT_TRUE(there.try_lock());
+        EXPECT_EQ(here.holders().size(), 1U);
+    }
+    onlooker_ << "DROP DATABASE elsewhere WITH (FORCE)";
+}
+
+// --- cost
+
+TEST_F(PostgreSQL, ATimedLockCostsOneRoundTripAndACycleTwo) {
+    postgresql_server logging{{.settings = {"log_statement=all"}}};
+    soci::session a{logging.url()};
+    lock x{a, "x"};
+    for (int i = 0; i < 2; ++i) {  // the first time prepares
+        a << "SELECT 'from here'";
+        ASSERT_TRUE(x.try_lock_for(1s));
+        a << "SELECT 'to here'";
+        x.unlock();
+    }
+    const std::string log = logging.log();
+    const auto from = log.rfind("from here"), to = log.rfind("to here");
+    ASSERT_LT(from, to);
+    const std::string sent = log.substr(from, to - from);
+    std::size_t statements = 0;
+    for (std::size_t at = 0; (at = sent.find("LOG:  ", at)) != std::string::npos; ++at) ++statements;
+    EXPECT_EQ(statements, 2U) << sent;  // the acquire, and the head of the closing marker
+    EXPECT_NE(sent.find("execute dlock_1_until"), std::string::npos) << sent;
+}
+
+// --- sessions that end, or are not what they seem
+
+TEST_F(PostgreSQL, AReconnectIsALoss) {
+    soci::session a{server_.url()};
+    lock x{a, "x"};
+    x.lock();
+    a.reconnect();
+    EXPECT_FALSE(x.owns_lock());
+    EXPECT_EQ(unlock(x), errc::lost);
+    EXPECT_EQ(unlock(x), errc::not_owner);
+    EXPECT_TRUE(x.try_lock()) << "the new session is as good as the old one";
+}
+
+TEST_F(PostgreSQL, AResetBehindOurBackIsALoss) {
+    soci::session a{server_.url()};
+    lock x{a, "x"};
+    x.lock();
+    PQreset(raw(a));
+    EXPECT_FALSE(x.owns_lock());
+    EXPECT_EQ(unlock(x), errc::lost);
+    EXPECT_TRUE(x.try_lock());
+}
+
+TEST_F(PostgreSQL, TheEndOfTheBackendIsALoss) {
+    soci::session a{server_.url()};
+    lock x{a, "x"}, y{a, "y"};
+    x.lock();
+    y.lock();
+    onlooker_ << "SELECT pg_terminate_backend(" << pid_of(a) << ")";
+    await([&] { return !x.owns_lock(); }, "the end of the session is not noticed");
+    EXPECT_FALSE(y.owns_lock());
+    EXPECT_EQ(unlock(x), errc::lost);
+    EXPECT_EQ(reason_of([&] { (void)x.try_lock(); }), errc::lost);
+    a.reconnect();
+    EXPECT_TRUE(x.try_lock());
+}
+
+TEST_F(PostgreSQL, UnlockFindsTheLossThatNobodyHasLookedFor) {
+    soci::session a{server_.url()};
+    lock x{a, "x"};
+    x.lock();
+    onlooker_ << "SELECT pg_terminate_backend(" << pid_of(a) << ")";
+    await([&] { return granted(onlooker_) == 0; }, "the server still holds it");
+    EXPECT_EQ(unlock(x), errc::lost);
+}
+
+TEST_F(PostgreSQL, TheEndOfAWaitingBackendThrowsLost) {
+    soci::session a{server_.url()}, b{server_.url()};
+    lock mine{a, "x"}, theirs{b, "x"};
+    const std::scoped_lock held{mine};
+    auto waiting_reason = std::async(std::launch::async, [&] { return reason_of([&] { theirs.lock(); }); });
+    await([&] { return waiting(onlooker_) == 1; }, "nobody waits");
+    onlooker_ << "SELECT pg_terminate_backend(" << pid_of(b) << ")";
+    EXPECT_EQ(waiting_reason.get(), errc::lost);
+    EXPECT_FALSE(theirs.owns_lock());
+}
+
+TEST_F(PostgreSQL, ANotificationIsNotALoss) {
+    soci::session a{server_.url()};
+    a << "LISTEN news";
+    lock x{a, "x"};
+    x.lock();
+    onlooker_ << "NOTIFY news";
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(x.owns_lock());
+    EXPECT_FALSE(unlock(x));
+    const std::unique_ptr<PGnotify, decltype(&PQfreemem)> news{PQnotifies(raw(a)), &PQfreemem};
+    EXPECT_TRUE(news) << "and nothing of it was taken from the caller";
+}
+
+TEST_F(PostgreSQL, DiscardAllIsALoss) {
+    soci::session a{server_.url()};
+    lock x{a, "x"};
+    x.lock();
+    a << "DISCARD ALL";
+    EXPECT_FALSE(x.owns_lock());
+    EXPECT_EQ(unlock(x), errc::lost);
+    EXPECT_TRUE(x.try_lock()) << "prepared anew";
+}
+
+TEST_F(PostgreSQL, StatementsThatTheServerForgotArePreparedAnew) {
+    soci::session a{server_.url()};
+    lock x{a, "x"};
+    for (const char* forget : {"DEALLOCATE ALL", "DO $d$ BEGIN DEALLOCATE ALL; END $d$"}) {
+        x.lock();
+        execute(raw(a), forget);
+        EXPECT_TRUE(x.owns_lock());
+        EXPECT_FALSE(unlock(x));
+        execute(raw(a), forget);
+        EXPECT_TRUE(x.try_lock_for(1s));
+        EXPECT_FALSE(unlock(x));
+    }
+}
+
+TEST_F(PostgreSQL, ASessionThatIsNotConnectedIsLost) {
+    soci::session never, closed{server_.url()};
+    lock a{never, "x"}, b{closed, "x"};
+    closed.close();
+    for (auto* x : {&a, &b}) {
+        EXPECT_EQ(reason_of([&] { x->lock(); }), errc::lost);
+        EXPECT_EQ(reason_of([&] { (void)x->try_lock_for(1s); }), errc::lost);
+        EXPECT_EQ(reason_of([&] { (void)x->holders(); }), errc::lost);
+        EXPECT_FALSE(x->owns_lock());
+    }
+}
+
+TEST_F(PostgreSQL, ASessionOfAnotherKindIsRefused) {
+    soci::session sqlite{"sqlite3://:memory:"};
+    lock x{sqlite, "x"};
+    const auto error = error_of([&] { x.lock(); });
+    EXPECT_EQ(error.reason(), errc::unsupported);
+    EXPECT_NE(std::string{error.what()}.find("sqlite3"), std::string::npos) << error.what();
+}
+
+TEST_F(PostgreSQL, ASessionThatIsReadingRowsIsRefused) {
+    soci::session a{server_.url()};
+    lock x{a, "x"};
+    x.lock();
+    x.unlock();
+    ASSERT_EQ(PQsendQuery(raw(a), "SELECT 1"), 1);
+    EXPECT_EQ(reason_of([&] { x.lock(); }), errc::unsupported);
+    EXPECT_EQ(reason_of([&] { (void)x.try_lock(); }), errc::unsupported);
+    while (PGresult* const rest = PQgetResult(raw(a))) PQclear(rest);
+    EXPECT_TRUE(x.try_lock());
+}
+
+TEST_F(PostgreSQL, AStandbyIsRefused) {
+    postgresql_server standby{postgresql_server::standby_of{server_}};
+    soci::session a{standby.url()};
+    lock x{a, "x"};
+    const auto error = error_of([&] { x.lock(); });
+    EXPECT_EQ(error.reason(), errc::unsupported);
+    EXPECT_NE(std::string{error.what()}.find("standby"), std::string::npos) << error.what();
+    EXPECT_EQ(granted(a), 0);
+}
+
+// --- waits that end otherwise
+
+TEST_F(PostgreSQL, ADeadlockIsADeadlockAndItsVictimKeepsItsOtherLocks) {
+    soci::session a{server_.url()}, b{server_.url()};
+    a << "SET deadlock_timeout = '20ms'";
+    b << "SET deadlock_timeout = '10s'";  // so that a is the victim
+    lock ax{a, "x"}, ay{a, "y"}, bx{b, "x"}, by{b, "y"};
+    ax.lock();
+    by.lock();
+    auto other = std::async(std::launch::async, [&] { bx.lock(); });
+    await([&] { return waiting(onlooker_) == 1; }, "b does not wait");
+    const auto error = error_of([&] { ay.lock(); });
+    EXPECT_EQ(error.reason(), errc::deadlock);
+    EXPECT_EQ(error.native(), "40P01");
+    EXPECT_EQ(error.code(), std::errc::resource_deadlock_would_occur);
+    EXPECT_TRUE(ax.owns_lock());
+    EXPECT_FALSE(ay.owns_lock());
+    ax.unlock();
+    other.get();
+    EXPECT_TRUE(bx.owns_lock());
+}
+
+TEST_F(PostgreSQL, AnAdministratorsCancelIsCancelled) {
+    soci::session a{server_.url()}, b{server_.url()};
+    lock mine{a, "x"}, theirs{b, "x"};
+    const std::scoped_lock held{mine};
+    auto cancelled = std::async(std::launch::async, [&] { return reason_of([&] { theirs.lock(); }); });
+    await([&] { return waiting(onlooker_) == 1; }, "nobody waits");
+    onlooker_ << "SELECT pg_cancel_backend(" << pid_of(b) << ")";
+    EXPECT_EQ(cancelled.get(), errc::cancelled);
+    EXPECT_EQ(ask<int>(b, "SELECT 1"), 1) << "the session is usable";
+}
+
+TEST_F(PostgreSQL, ALimitOfTheSessionDoesNotShortenAWait) {
+    soci::session a{server_.url()}, b{server_.url()};
+    b << "SET lock_timeout = '1ms'";
+    lock mine{a, "x"}, theirs{b, "x"};
+    mine.lock();
+    auto got = std::async(std::launch::async, [&] { theirs.lock(); });
+    await([&] { return waiting(onlooker_) == 1; }, "nobody waits");
+    mine.unlock();
+    EXPECT_NO_THROW(got.get());
+    EXPECT_EQ(ask<std::string>(b, "SHOW lock_timeout"), "1ms");
+}
+
+TEST_F(PostgreSQL, AFullLockTableIsExhausted) {
+    postgresql_server small{{.settings = {"max_locks_per_transaction=10", "max_connections=10"}}};
+    soci::session a{small.url()}, b{small.url()};
+    lock x{b, "x"}, y{b, "y"};
+    y.lock();
+    y.unlock();
+    EXPECT_THROW(a << "SELECT pg_advisory_lock(n) FROM generate_series(1, 1000000) AS n", soci::soci_error);
+    const int taken = granted(b);
+    const auto error = error_of([&] { x.lock(); });
+    EXPECT_EQ(error.reason(), errc::exhausted);
+    EXPECT_NE(std::string{error.what()}.find("max_locks_per_transaction"), std::string::npos) << error.what();
+    EXPECT_EQ(reason_of([&] { (void)x.try_lock(); }), errc::exhausted);
+    {
+        soci::transaction inside{b};
+        EXPECT_EQ(reason_of([&] { (void)x.try_lock_for(1s); }), errc::exhausted);
+        EXPECT_EQ(ask<int>(b, "SELECT 1"), 1) << "the transaction is usable";
+    }
+    EXPECT_EQ(granted(b), taken);
+    a << "SELECT pg_advisory_unlock_all()";
+    EXPECT_TRUE(x.try_lock());
+}
+
+// --- behind a pooler
+
+TEST_F(PostgreSQL, APoolerThatSharesSessionsIsRefusedBeforeAnythingIsLocked) {
+    pgbouncer pooler{server_, pool_mode::transaction};
+    soci::session a{pooler.url()};
+    lock x{a, "x"};
+    for (int i = 0; i < 2; ++i) {
+        const auto error = error_of([&] { (void)x.try_lock(); });
+        EXPECT_EQ(error.reason(), errc::unsupported);
+        EXPECT_NE(std::string{error.what()}.find("transaction_lock"), std::string::npos) << error.what();
+        EXPECT_EQ(reason_of([&] { x.lock(); }), errc::unsupported);
+    }
+    EXPECT_EQ(granted(onlooker_), 0);
+}
+
+TEST_F(PostgreSQL, TransactionLocksWorkBehindAPoolerThatSharesSessions) {
+    pgbouncer pooler{server_, pool_mode::transaction};
+    soci::session a{pooler.url()}, b{pooler.url()};
+    postgresql::transaction_lock mine{a, "x"}, theirs{b, "x"};
+    {
+        soci::transaction one{a}, two{b};
+        mine.lock();
+        EXPECT_FALSE(theirs.try_lock());
+        EXPECT_FALSE(theirs.try_lock_for(10ms));
+        one.commit();
+        EXPECT_TRUE(theirs.try_lock());
+        EXPECT_FALSE(mine.owns_lock());
+        two.commit();
+    }
+    EXPECT_EQ(granted(onlooker_), 0);
+}
+
+TEST_F(PostgreSQL, APoolerThatGivesEachSessionItsOwnIsFineWhenOneSaysSo) {
+    pgbouncer pooler{server_, pool_mode::session};
+    soci::session a{pooler.url()}, b{pooler.url()};
+    lock mine{a, "x"}, theirs{b, "x"};
+    EXPECT_EQ(reason_of([&] { mine.lock(); }), errc::unsupported);
+    postgresql::assume_session_pooling(a);
+    postgresql::assume_session_pooling(b);
+    mine.lock();
+    EXPECT_FALSE(theirs.try_lock_for(10ms));
+    mine.unlock();
+    EXPECT_TRUE(theirs.try_lock());
+}
+
+TEST_F(PostgreSQL, ABrokenPromiseAboutThePoolerIsSeen) {
+    pgbouncer pooler{server_, pool_mode::transaction};
+    soci::session a{pooler.url()}, b{pooler.url()};
+    postgresql::assume_session_pooling(a);
+    lock x{a, "x"};
+    soci::transaction occupies{b};  // the server connection that a was introduced to
+    b << "SELECT 1";
+    EXPECT_EQ(reason_of([&] { (void)x.try_lock(); }), errc::unsupported);
+    EXPECT_FALSE(x.owns_lock());
+    EXPECT_EQ(granted(onlooker_), 0);
+}
+
+// --- pools
+
+TEST_F(PostgreSQL, APooledSessionGoesBackWithoutLocksAndTransactions) {
+    soci::connection_pool pool{1};
+    pool.at(0).open(server_.url());
+    std::unique_ptr<lock> forgotten;
+    {
+        pooled_session db{pool};
+        forgotten = std::make_unique<lock>(db, "x");
+        forgotten->lock();
+        db.session().begin();
+    }
+    EXPECT_EQ(granted(onlooker_), 0);
+    EXPECT_FALSE(forgotten->owns_lock());
+    EXPECT_EQ(unlock(*forgotten), errc::lost);
+    pooled_session again{pool};
+    EXPECT_EQ(PQtransactionStatus(raw(again.session())), PQTRANS_IDLE);
+    lock x{again, "x"};
+    EXPECT_TRUE(x.try_lock());
+}
+
+TEST_F(PostgreSQL, ABrokenPooledSessionIsConnectedAnew) {
+    soci::connection_pool pool{1};
+    pool.at(0).open(server_.url());
+    {
+        pooled_session db{pool};
+        lock x{db, "x"};
+        x.lock();
+        onlooker_ << "SELECT pg_terminate_backend(" << pid_of(db.session()) << ")";
+        await([&] { return !x.owns_lock(); }, "the end of the session is not noticed");
+    }
+    pooled_session again{pool};
+    EXPECT_EQ(ask<int>(again.session(), "SELECT 1"), 1);
+}
+
+TEST_F(PostgreSQL, AnEmptyPoolIsATimeout) {
+    soci::connection_pool pool{1};
+    pool.at(0).open(server_.url());
+    const pooled_session db{pool};
+    EXPECT_EQ(reason_of([&] { pooled_session none{pool, 5ms}; }), errc::timed_out);
+    EXPECT_EQ(reason_of([&] { pooled_session none{pool, 0ms}; }), errc::timed_out);
+}
+
+// --- and the server heard no complaint
+
+TEST_F(PostgreSQL, TheServersLogHasNoWarning) {
+    EXPECT_EQ(server_.log().find("you don't own a lock"), std::string::npos);
+    EXPECT_EQ(server_.log().find("there is no transaction in progress"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace dlock::testing

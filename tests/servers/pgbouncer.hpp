@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// A throw-away PgBouncer in front of a postgresql_server, which must outlive it: for every database of that server,
+// without a password, with its own socket and default settings but for the pool's mode.
+//
+// It answers when the constructor returns. Its address survives stop() and start(). PgBouncer missing:
+// std::runtime_error that names the package.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tests/servers/postgresql_server.hpp"
+#include "tests/servers/server_process.hpp"
+#include "tests/servers/tcp_port.hpp"
+
+namespace dlock::testing {
+
+enum class pool_mode { session, transaction };
+
+class pgbouncer {
+public:
+    /// settings are those of the section [pgbouncer]: {"default_pool_size=1"}
+    using options = server_options;
+
+    pgbouncer(const postgresql_server& server, pool_mode mode, const options& what = {});
+    pgbouncer(const pgbouncer&) = delete;
+    pgbouncer& operator=(const pgbouncer&) = delete;
+
+    /// "host=… port=… user=dlock dbname=…", as libpq takes it
+    [[nodiscard]] std::string conninfo(std::string_view database = "postgres") const;
+    /// "postgresql://host=… port=… user=dlock dbname=…", as SOCI takes it
+    [[nodiscard]] std::string url(std::string_view database = "postgres") const;
+
+    /// Disconnects clients and servers at once.
+    void stop() { process_.stop(); }
+
+    /// Starts it again, on the same address. Does nothing if it runs.
+    void start() { process_.start(); }
+
+    [[nodiscard]] pid_t pid() const { return process_.pid(); }
+    [[nodiscard]] std::string log() const { return process_.log(); }  ///< since the first start
+
+private:
+    std::string user_;
+    std::optional<tcp_port> port_;
+    server_process process_;
+};
+
+}  // namespace dlock::testing
