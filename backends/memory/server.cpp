@@ -30,6 +30,18 @@ std::size_t server::waiting(const key& k) const {
     return at == slots_.end() ? 0 : at->second.queue.size();
 }
 
+std::size_t server::waiting() const {
+    const std::lock_guard guard{mutex_};
+    return waiters_.size();
+}
+
+std::size_t server::held() const {
+    const std::lock_guard guard{mutex_};
+    std::size_t grants = 0;
+    for (const auto& [key, at] : slots_) grants += at.owners.size();
+    return grants;
+}
+
 std::uint64_t server::open(const std::string& description) {
     const std::lock_guard guard{mutex_};
     sessions_.emplace(++last_session_, description);

@@ -46,6 +46,10 @@ public:
 
     /// How many sessions wait for the key now: lets a test know that somebody is blocked without sleeping.
     [[nodiscard]] std::size_t waiting(const key& k) const;
+    /// The same for all keys.
+    [[nodiscard]] std::size_t waiting() const;
+    /// How many grants there are now, a reader's and a writer's alike: lets a test know that it left nothing locked.
+    [[nodiscard]] std::size_t held() const;
 
 private:
     friend class session;
@@ -56,7 +60,6 @@ private:
         mode held;
     };
     struct waiter;
-
 
     /// One key. The queue advances strictly from the front: what its first waiter cannot have, none behind it can.
     struct slot {

@@ -3,14 +3,14 @@
 //
 // Another policy, in a namespace: applications that share a server, and their parts, do not lock each other's names.
 //
-//   over a policy for text   Inner::key("Namespace:" + name); Inner's limits hold for the whole. A namespace has no ':',
-//                            so the first one ends it, and no name in one namespace equals a name in another.
+//   over a policy for text   Inner::key("Namespace:" + name), and Inner's limits hold for the whole. A namespace has no
+//                            ':', so the first one ends it, and no name in one namespace equals a name in another.
 //   over integer_key         integer_pair{BLAKE2b of the namespace, 4 bytes, little-endian signed; the id, in 32 bits}
 //
 // Namespaces nest, each one inside of the policy it is built on:
 //
-//   using billing  = in_namespace<"billing", hashed_key>;   // billing::key("42")  == hashed_key::key("billing:42")
-//   using invoices = in_namespace<"invoices", billing>;     // invoices::key("42") == hashed_key::key("billing:invoices:42")
+//   using billing  = in_namespace<"billing", hashed_key>;  // of "42": hashed_key::key("billing:42")
+//   using invoices = in_namespace<"invoices", billing>;    // of "42": hashed_key::key("billing:invoices:42")
 #pragma once
 
 #include <algorithm>

@@ -30,7 +30,7 @@ template <std::size_t MaxCharacters, std::size_t MaxBytes = 4 * MaxCharacters>
 struct verbatim_key {
     using key_type = std::string;
 
-    /// \throws lock_error{errc::bad_key} unless name is 1…MaxCharacters characters of UTF-8, at most MaxBytes bytes, none NUL
+    /// \throws lock_error{errc::bad_key} unless name is UTF-8 without NUL, of 1 to MaxCharacters and at most MaxBytes
     [[nodiscard]] static constexpr key_type key(std::string_view name) {
         if (name.empty()) {
             detail::name_refused("have at least 1 character", "has none");

@@ -30,9 +30,10 @@ using namespace std::string_view_literals;
 
 template <class... Ps>
 constexpr bool all_text_key_policies = (text_key_policy<Ps> && ...);
-static_assert(all_text_key_policies<interop::hashtext, interop::hashtextextended, interop::django_pglocks, interop::symfony,
-                                    interop::with_advisory_lock, interop::rails_migration, interop::django_pglock,
-                                    interop::sqlx, interop::distributed_lock_ascii, interop::distributed_lock_hashed>);
+static_assert(
+    all_text_key_policies<interop::hashtext, interop::hashtextextended, interop::django_pglocks, interop::symfony,
+                          interop::with_advisory_lock, interop::rails_migration, interop::django_pglock, interop::sqlx,
+                          interop::distributed_lock_ascii, interop::distributed_lock_hashed>);
 static_assert(accepts_name<interop::golang_migrate, const char*, std::string, std::string_view>);
 static_assert(!text_key_policy<interop::golang_migrate>);
 
@@ -157,7 +158,8 @@ static_assert(interop::django_pglock::key("") == 1449310910991872227);
 static_assert(interop::django_pglock::key("user/001") == 6616190094638881101);
 static_assert(interop::django_pglock::key("中文键") == 2936431658110914205);
 
-static_assert(interop::sqlx::key("my first Postgres advisory lock!") == -5560419505042474287);  // from sqlx's documentation
+static_assert(interop::sqlx::key("my first Postgres advisory lock!") ==
+              -5560419505042474287);  // from sqlx's documentation
 static_assert(interop::sqlx::key("my_lock") == 1588558368026868687);
 static_assert(interop::sqlx::key("") == 8559922135585776354);
 static_assert(interop::sqlx::key("user/001") == 8443591957982265024);
@@ -211,6 +213,7 @@ TEST(DistributedLock, EachPolicyRefusesTheNamesOfTheOther) {
 // --- A namespace over somebody else's format ------------------------------------------------------------------------
 
 static_assert(in_namespace<"billing", interop::symfony>::key("42") == interop::symfony::key("billing:42"));
-static_assert(in_namespace<"billing", interop::with_advisory_lock>::key("42") == interop::with_advisory_lock::key("billing:42"));
+static_assert(in_namespace<"billing", interop::with_advisory_lock>::key("42") ==
+              interop::with_advisory_lock::key("billing:42"));
 
 }  // namespace

@@ -58,33 +58,37 @@ static_assert(all_key_policies<hashed_key, hashed_name, integer_key, integer_pai
 static_assert(accepts_name<only_key>);
 static_assert(!accepts_name<only_key, int>);
 
+template <class P, class... Names>
+constexpr bool accepts_each = (accepts_name<P, Names> && ...);
+template <class P, class... Names>
+constexpr bool accepts_none = (!accepts_name<P, Names> && ...);
+
 template <class P>
-constexpr bool accepts_text = accepts_name<P, const char*> && accepts_name<P, const char (&)[5]> &&
-                              accepts_name<P, std::string> && accepts_name<P, const std::string&> &&
-                              accepts_name<P, std::string_view> && !accepts_name<P, int> && !accepts_name<P>;
+constexpr bool accepts_text =
+    accepts_each<P, const char*, const char (&)[5], std::string, const std::string&, std::string_view>;
 static_assert(accepts_text<hashed_key>);
 static_assert(accepts_text<hashed_name>);
 static_assert(accepts_text<verbatim_key<64>>);
 static_assert(accepts_text<in_namespace<"a", hashed_key>>);
+static_assert(accepts_none<hashed_key, int, bool, char, std::byte>);
+static_assert(!accepts_name<hashed_key>);
+static_assert(!accepts_name<hashed_key, std::string, std::string>);
 
-static_assert(accepts_name<hashed_key, std::span<const std::byte>>);
-static_assert(accepts_name<hashed_key, const std::vector<std::byte>&>);
-static_assert(!accepts_name<hashed_name, const std::vector<std::byte>&>);
+static_assert(accepts_each<hashed_key, std::span<const std::byte>, const std::vector<std::byte>&>);
+static_assert(accepts_none<hashed_name, std::span<const std::byte>, const std::vector<std::byte>&>);
 
 template <class P>
 constexpr bool accepts_integers =
-    accepts_name<P, int> && accepts_name<P, const long&> && accepts_name<P, unsigned long long> &&
-    accepts_name<P, std::int8_t> && accepts_name<P, std::uint8_t> && accepts_name<P, const std::uint16_t&>;
+    accepts_each<P, int, const long&, unsigned long long, std::int8_t, std::uint8_t, const std::uint16_t&>;
 static_assert(accepts_integers<integer_key>);
 static_assert(accepts_integers<in_namespace<"a", integer_key>>);
 
 template <class P>
-constexpr bool accepts_no_lookalike = !accepts_name<P, bool> && !accepts_name<P, char> && !accepts_name<P, const char&> &&
-                                      !accepts_name<P, wchar_t> && !accepts_name<P, char8_t> && !accepts_name<P, char16_t> &&
-                                      !accepts_name<P, char32_t> && !accepts_name<P, double> && !accepts_name<P, std::byte> &&
-                                      !accepts_name<P, const char*> && !accepts_name<P, int, int>;
+constexpr bool accepts_no_lookalike = accepts_none<P, bool, char, const char&, wchar_t, char8_t, char16_t, char32_t,
+                                                   double, std::byte, const char*, integer_pair>;
 static_assert(accepts_no_lookalike<integer_key>);
 static_assert(accepts_no_lookalike<in_namespace<"a", integer_key>>);
+static_assert(!accepts_name<integer_key, int, int>);
 
 static_assert(accepts_name<integer_pair_key, int, long long>);
 static_assert(accepts_name<integer_pair_key, const integer_pair&>);
@@ -148,7 +152,9 @@ static_assert(!key_policy_for<no_key_type, locks_int64>);
 // --- in_namespace's own constraints ---------------------------------------------------------------------------------
 
 template <detail::fixed_string Namespace, class Inner>
-constexpr bool can_be_namespaced = requires { typename in_namespace<Namespace, Inner>; };
+constexpr bool can_be_namespaced = requires {
+    typename in_namespace<Namespace, Inner>;
+};
 
 static_assert(can_be_namespaced<"a", hashed_key>);
 static_assert(can_be_namespaced<"a b/c.d", hashed_key>);

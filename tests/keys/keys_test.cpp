@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// What each key policy computes, and what it refuses. The vectors come from other implementations (Python's hashlib, and
+// What each key policy computes, and what it refuses. The vectors come from other implementations (Python's hashlib,
 // sqlalchemy-dlock): keys are a wire format, and a test that computed them with our own code would follow its mistakes.
 #include <algorithm>
 #include <array>
@@ -80,14 +80,14 @@ std::string refusal(F&& make_key) {
 
 TEST(Blake2b, EqualsTheReferenceOnBothSidesOfEveryBlock) {
     constexpr std::pair<std::size_t, std::string_view> vectors[] = {
-        {0, "cae66941d9efbd404e4d88758ea67670"},     {1, "4a9e6f9b8d43f6ad008f8c291929dee2"},
-        {63, "f15df1d728bff150c83f40a108e3e723"},    {64, "78840b3e810f99e41cff30d688b1826b"},
-        {65, "3e2f594f49e1e629f20acbf6b6189aa3"},    {111, "99578237a2191ec469416154f2ed6c0a"},
-        {127, "4bdfe90a02a9650321e48e485acc8498"},   {128, "117ca2028a4b08156b399fd29adea911"},
-        {129, "bf505197d50347255a4f8bc3a3c4e184"},   {255, "67aebb0a5aae8eab2b88ce6bd9b54eb4"},
-        {256, "dbb08d79105462394550aa4d4e10133f"},   {257, "1aad2e646e9ff664e7294e2b30abef52"},
-        {384, "492d5c9b3582e521216444487d160627"},   {1000, "81c26b9c7a14e1ff952a2e90155aaead"},
-        {4096, "faf1f858d198aed5b8196bb93a7f6d93"},  {65537, "3b48bcb053ccd033b61117ccc9814d14"},
+        {0, "cae66941d9efbd404e4d88758ea67670"},    {1, "4a9e6f9b8d43f6ad008f8c291929dee2"},
+        {63, "f15df1d728bff150c83f40a108e3e723"},   {64, "78840b3e810f99e41cff30d688b1826b"},
+        {65, "3e2f594f49e1e629f20acbf6b6189aa3"},   {111, "99578237a2191ec469416154f2ed6c0a"},
+        {127, "4bdfe90a02a9650321e48e485acc8498"},  {128, "117ca2028a4b08156b399fd29adea911"},
+        {129, "bf505197d50347255a4f8bc3a3c4e184"},  {255, "67aebb0a5aae8eab2b88ce6bd9b54eb4"},
+        {256, "dbb08d79105462394550aa4d4e10133f"},  {257, "1aad2e646e9ff664e7294e2b30abef52"},
+        {384, "492d5c9b3582e521216444487d160627"},  {1000, "81c26b9c7a14e1ff952a2e90155aaead"},
+        {4096, "faf1f858d198aed5b8196bb93a7f6d93"}, {65537, "3b48bcb053ccd033b61117ccc9814d14"},
     };
     for (const auto& [size, digest] : vectors) {
         EXPECT_EQ(hex(detail::blake2b<16>(pattern(size))), digest) << size << " bytes";
@@ -109,7 +109,8 @@ TEST(Blake2b, EqualsTheReferenceAtEveryDigestSize) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         const auto append = [&](const auto& digest) { digests.append(digest.begin(), digest.end()); };
         (append(detail::blake2b<I + 1>(message)), ...);
-    }(std::make_index_sequence<64>{});
+    }
+    (std::make_index_sequence<64>{});
     EXPECT_EQ(hex(detail::blake2b<32>(digests)), "cb4d87f8aa075cb453fde2feb1e695296e3f9abe000a5ec5bb6a2daa2fa437a8");
 }
 
@@ -133,7 +134,9 @@ static_assert(hashed_key::key("中文键") == 5697847437496594319);
 static_assert(hashed_key::key("\0"sv) == 5224996704525874836);
 static_assert(hashed_key::key("my_lock") == 2421358271294105688);
 
-TEST(HashedKey, EqualsTheOriginalForALongName) { EXPECT_EQ(hashed_key::key(std::string(1000, 'y')), -9079255273931152150); }
+TEST(HashedKey, EqualsTheOriginalForALongName) {
+    EXPECT_EQ(hashed_key::key(std::string(1000, 'y')), -9079255273931152150);
+}
 
 TEST(HashedKey, TakesBytesThatAreNotText) {
     std::array<std::byte, 32> counting{};
@@ -196,7 +199,8 @@ static_assert(integer_pair_key::key(std::int64_t{min32}, std::uint64_t{max32}) =
 static_assert(integer_pair_key::key(integer_pair{3, 4}) == integer_pair{3, 4});
 static_assert(integer_pair{} == integer_pair{0, 0});
 static_assert(integer_pair{1, 2} != integer_pair{2, 1});
-static_assert(integer_pair{1, 9} < integer_pair{2, 0} && integer_pair{-1, 0} < integer_pair{0, -1} && integer_pair{1, 1} < integer_pair{1, 2});
+static_assert(integer_pair{1, 9} < integer_pair{2, 0} && integer_pair{-1, 0} < integer_pair{0, -1} &&
+              integer_pair{1, 1} < integer_pair{1, 2});
 
 TEST(IntegerPairKey, RefusesWhatDoesNotFitOnEitherSide) {
     constexpr std::int64_t above = std::int64_t{max32} + 1;
@@ -211,9 +215,7 @@ TEST(IntegerPairKey, RefusesWhatDoesNotFitOnEitherSide) {
 
 // --- UTF-8 ----------------------------------------------------------------------------------------------------------
 
-constexpr bool is_character(std::string_view text) {
-    return detail::utf8_front(text) == text.size();
-}
+constexpr bool is_character(std::string_view text) { return detail::utf8_front(text) == text.size(); }
 
 // The first and the last character of each row of Unicode's table 3-7 …
 static_assert(is_character("\x00"sv) && is_character("\x7f"));
@@ -228,27 +230,27 @@ static_assert(is_character("\xf4\x80\x80\x80") && is_character("\xf4\x8f\xbf\xbf
 
 // … and what lies beside them.
 constexpr std::string_view not_characters[] = {
-    "\x80",             // a continuation without a beginning
-    "\xbf",             //
-    "\xc0\x80",         // overlong NUL
-    "\xc1\xbf",         // overlong U+007F
-    "\xe0\x80\x80",     // overlong NUL
-    "\xe0\x9f\xbf",     // overlong U+07FF
-    "\xed\xa0\x80",     // U+D800, the first surrogate
-    "\xed\xbf\xbf",     // U+DFFF, the last one
-    "\xf0\x80\x80\x80", // overlong NUL
-    "\xf0\x8f\xbf\xbf", // overlong U+FFFF
-    "\xf4\x90\x80\x80", // U+110000
-    "\xf5\x80\x80\x80", // U+140000
+    "\x80",              // a continuation without a beginning
+    "\xbf",              //
+    "\xc0\x80",          // overlong NUL
+    "\xc1\xbf",          // overlong U+007F
+    "\xe0\x80\x80",      // overlong NUL
+    "\xe0\x9f\xbf",      // overlong U+07FF
+    "\xed\xa0\x80",      // U+D800, the first surrogate
+    "\xed\xbf\xbf",      // U+DFFF, the last one
+    "\xf0\x80\x80\x80",  // overlong NUL
+    "\xf0\x8f\xbf\xbf",  // overlong U+FFFF
+    "\xf4\x90\x80\x80",  // U+110000
+    "\xf5\x80\x80\x80",  // U+140000
     "\xf8\x88\x80\x80\x80",
     "\xfe",
     "\xff",
-    "\xc2",             // cut off …
+    "\xc2",  // cut off …
     "\xe1\x80",
     "\xe0\xa0",
     "\xf1\x80\x80",
     "\xf0\x90",
-    "\xc2\x41",         // … or continued by something else
+    "\xc2\x41",  // … or continued by something else
     "\xc2\xc2",
     "\xe1\x41\x80",
     "\xe1\x80\x41",
@@ -324,7 +326,8 @@ TEST(VerbatimKey, RefusesTheEmptyName) {
 }
 
 TEST(VerbatimKey, RefusesNul) {
-    EXPECT_THAT(refusal([] { return name64::key("k\0x"sv); }), HasSubstr("no NUL; this one has one, at byte 1: use hashed_name"));
+    EXPECT_THAT(refusal([] { return name64::key("k\0x"sv); }),
+                HasSubstr("no NUL; this one has one, at byte 1: use hashed_name"));
     EXPECT_THAT(refusal([] { return name64::key("\0"sv); }), HasSubstr("at byte 0"));
     EXPECT_THAT(refusal([] { return name64::key("kk\0"sv); }), HasSubstr("at byte 2"));
 }
@@ -349,7 +352,8 @@ TEST(HashedName, EqualsTheReference) {
 
 TEST(HashedName, IsShortAsciiThatEveryServerKeepsApart) {
     std::set<std::string> keys;
-    for (const std::string_view name : {""sv, "k"sv, "K"sv, "k "sv, "é"sv, "e\u0301"sv, "k\0x"sv, "k\0y"sv, "\xff"sv, "\xfe"sv}) {
+    for (const std::string_view name :
+         {""sv, "k"sv, "K"sv, "k "sv, "é"sv, "e\u0301"sv, "k\0x"sv, "k\0y"sv, "\xff"sv, "\xfe"sv}) {
         const std::string key = hashed_name::key(name);
         EXPECT_EQ(key.size(), 35u);
         EXPECT_EQ(key.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz:"), key.npos) << key;
@@ -395,7 +399,8 @@ TEST(InNamespace, CountsTheNamespaceInTheLimit) {
 TEST(InNamespace, LeavesAnIntegerThirtyTwoBits) {
     EXPECT_THAT(refusal([] { return in_namespace<"a", integer_key>::key(std::int64_t{max32} + 1); }),
                 HasSubstr("between -2147483648 and 2147483647; this one is 2147483648"));
-    EXPECT_THAT(refusal([] { return in_namespace<"a", integer_key>::key(std::int64_t{min32} - 1); }), HasSubstr("-2147483649"));
+    EXPECT_THAT(refusal([] { return in_namespace<"a", integer_key>::key(std::int64_t{min32} - 1); }),
+                HasSubstr("-2147483649"));
 }
 
 // --- Constant expressions where the compiler has a constexpr std::string ---------------------------------------------

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// Key formats of other libraries that are made with CRC-32 (ISO 3309, as in zlib), all for PostgreSQL. It has 32 bits: among
-// 10,000 names the odds that some two share a key are 1 in 86. Take them to meet these libraries, not for their own sake.
+// Key formats of other libraries that are made with CRC-32 (ISO 3309, as in zlib), all for PostgreSQL. It has 32 bits:
+// among 10,000 names the odds that some two share a key are 1 in 86. Take them to meet these libraries only.
 #pragma once
 
 #include <cstdint>
@@ -68,7 +68,7 @@ struct rails_migration {
     }
 };
 
-/// The lock that golang-migrate holds while it migrates: a salt times the CRC of schema, table and database, in 32 bits.
+/// The lock that golang-migrate holds while it migrates: a salt times the CRC of its names, in 32 bits.
 struct golang_migrate {
     using key_type = std::int64_t;
     [[nodiscard]] static constexpr key_type key(std::string_view database, std::string_view schema,

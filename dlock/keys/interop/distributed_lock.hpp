@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// madelson/DistributedLock's PostgresAdvisoryLockKey (C#). It locks a short ASCII name as a pair and hashes other names to an
-// integer; these are two key spaces, so here they are two policies, and each refuses the names that belong to the other.
+// madelson/DistributedLock's PostgresAdvisoryLockKey (C#). It locks a short ASCII name as a pair and hashes other names
+// to an integer; these are two key spaces, so here they are two policies, and each refuses the names of the other.
 #pragma once
 
 #include <algorithm>

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Keys that SQL itself computes: PostgreSQL's hashtextextended(name, 0) and hashtext(name), as in
-// SELECT pg_advisory_lock(hashtextextended('my_lock', 0)). Equal to a little-endian server's, for a database in UTF-8 and
-// a deterministic collation (the default). PostgreSQL does not promise that they stay; they have since 11 and 8.4.
+// SELECT pg_advisory_lock(hashtextextended('my_lock', 0)). Equal to a little-endian server's, for a database in UTF-8
+// and a deterministic collation (the default). PostgreSQL does not promise that they stay; they have since 11 and 8.4.
 #pragma once
 
 #include <array>
@@ -21,8 +21,8 @@ struct lookup3_words {
     std::uint32_t c;
 };
 
-/// Bob Jenkins's lookup3 as PostgreSQL varies it: the last block is always a partial one, if only of no bytes, and the low
-/// byte of its third word stays free.
+/// Bob Jenkins's lookup3 as PostgreSQL varies it: the last block is always a partial one, if only of no bytes, and the
+/// low byte of its third word stays free.
 [[nodiscard]] constexpr lookup3_words lookup3(std::string_view text) noexcept {
     std::uint32_t a = 0x9e3779b9 + static_cast<std::uint32_t>(text.size()) + 3923095;
     std::uint32_t b = a;
