@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -14,6 +16,7 @@
 #include <future>
 #include <iterator>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -28,15 +31,19 @@ void check(int error, const char* what) {
 
 /// Owns what posix_spawn(3) is told about descriptors, the working directory and signals.
 struct spawn_plan {
+    int log;
     posix_spawn_file_actions_t files{};
     posix_spawnattr_t attributes{};
 
-    explicit spawn_plan(const child_process::options& what) {
+    explicit spawn_plan(const child_process::options& what)
+        : log{::open(what.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)} {
+        if (log == -1) check(errno, what.log.c_str());
+        ::flock(log, LOCK_SH);  // until the last process that inherits it has ended: see in_use()
         ::posix_spawn_file_actions_init(&files);
         ::posix_spawnattr_init(&attributes);
         check(::posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0), "stdin");
-        check(::posix_spawn_file_actions_addopen(&files, 1, what.log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644), "log");
-        check(::posix_spawn_file_actions_adddup2(&files, 1, 2), "stderr");
+        check(::posix_spawn_file_actions_adddup2(&files, log, 1), "stdout");
+        check(::posix_spawn_file_actions_adddup2(&files, log, 2), "stderr");
         check(::posix_spawn_file_actions_addclosefrom_np(&files, 3), "closefrom");
         check(::posix_spawn_file_actions_addchdir_np(&files, what.directory.c_str()), "chdir");
 
@@ -51,6 +58,7 @@ struct spawn_plan {
     ~spawn_plan() {
         ::posix_spawnattr_destroy(&attributes);
         ::posix_spawn_file_actions_destroy(&files);
+        ::close(log);
     }
     spawn_plan(const spawn_plan&) = delete;
     spawn_plan& operator=(const spawn_plan&) = delete;
@@ -68,8 +76,13 @@ std::vector<std::string> command_line(const child_process::options& what) {
 }
 
 std::vector<std::string> environment(const child_process::options& what) {
-    std::vector<std::string> all = what.environment;  // first: getenv() finds the first of two
-    for (char** variable = ::environ; *variable != nullptr; ++variable) all.emplace_back(*variable);
+    auto all = what.environment;
+    for (char** variable = ::environ; *variable != nullptr; ++variable) {
+        const std::string_view ours = *variable;
+        const auto name = ours.substr(0, ours.find('=') + 1);
+        if (std::ranges::none_of(what.environment, [name](const auto& theirs) { return theirs.starts_with(name); }))
+            all.emplace_back(ours);
+    }
     return all;
 }
 
@@ -147,10 +160,18 @@ std::optional<int> child_process::wait(std::chrono::milliseconds limit) {
 
 void run(const child_process::options& what, std::chrono::milliseconds limit) {
     child_process child{what};
-    if (const auto status = child.wait(limit); status != 0)
-        throw std::runtime_error{what.command.front() + (status ? " ended with status " + std::to_string(*status)
-                                                                : std::string{" did not end in time"}) +
-                                 "; the end of its log:\n" + tail(what.log)};
+    const auto status = child.wait(limit);
+    if (status == 0) return;
+    const auto end = status ? " ended with status " + std::to_string(*status) : std::string{" did not end in time"};
+    throw std::runtime_error{what.command.front() + end + "; the end of its log:\n" + tail(what.log)};
+}
+
+bool in_use(const std::filesystem::path& log) {
+    const int fd = ::open(log.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd == -1) return false;
+    const bool held = ::flock(fd, LOCK_EX | LOCK_NB) == -1;
+    ::close(fd);
+    return held;
 }
 
 std::string contents(const std::filesystem::path& file) {

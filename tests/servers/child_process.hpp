@@ -28,15 +28,15 @@ namespace dlock::testing {
 class child_process {
 public:
     struct options {
-        std::vector<std::string> command;            ///< the program, found by PATH, and its arguments
-        std::vector<std::string> environment = {};   ///< "NAME=value", on top of our own
-        std::filesystem::path directory = ".";       ///< where it runs
-        std::filesystem::path log = "/dev/null";     ///< standard output and error are appended here; input is empty
-        bool unprivileged = false;                   ///< run as server_user when we are root
-        int end_signal = SIGKILL;                    ///< what the destructor sends, or the kernel when we have died
+        std::vector<std::string> command;           ///< the program, found by PATH, and its arguments
+        std::vector<std::string> environment = {};  ///< "NAME=value", added to our own or instead of it
+        std::filesystem::path directory = ".";      ///< where it runs
+        std::filesystem::path log = "/dev/null";    ///< standard output and error are appended here; input is empty
+        bool unprivileged = false;                  ///< run as server_user when we are root
+        int end_signal = SIGKILL;                   ///< what the destructor sends, or the kernel when we have died
     };
 
-    /// Starts the command. A program that cannot be run ends with status 127 and says so in the log.
+    /// Starts the command. A program that cannot be run ends with status 126 or 127 and says so in the log.
     explicit child_process(options what);
 
     /// Sends end_signal, and ten seconds later SIGKILL; returns when the child has ended.
@@ -69,6 +69,9 @@ private:
 
 /// Runs a command to its end. Throws std::runtime_error with the log's last lines unless it succeeds in time.
 void run(const child_process::options& what, std::chrono::milliseconds limit);
+
+/// Whether a child with this log still lives, or a child of its own that inherited the log as its output.
+[[nodiscard]] bool in_use(const std::filesystem::path& log);
 
 /// The file's contents; empty when there is no such file.
 [[nodiscard]] std::string contents(const std::filesystem::path& file);

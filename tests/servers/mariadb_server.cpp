@@ -11,10 +11,10 @@ mariadb_server::mariadb_server(const options& what) {
     (void)find_program("my_print_defaults", "mariadb-client-core");  // mariadb-install-db cannot do without
 
     std::vector<std::string> install{find_program("mariadb-install-db", "mariadb-server-core"), "--no-defaults",
-                                     "--datadir=" + (process().directory() / "data").string(),
+                                     "--datadir=" + (directory() / "data").string(),
                                      "--auth-root-authentication-method=normal"};
     for (auto& argument : quick_arguments()) install.push_back(std::move(argument));
-    process().prepare(std::move(install));
+    prepare(std::move(install));
     launch({server, "--no-defaults"}, {}, what);
 }
 

@@ -7,20 +7,17 @@
 namespace dlock::testing {
 
 std::vector<std::string> mysql_family::quick_arguments() const {
-    return {"--tmpdir=" + process_.directory().string(),
-            "--innodb-flush-method=nosync",
-            "--innodb-flush-log-at-trx-commit=2",
-            "--innodb-doublewrite=0",
-            "--innodb-use-native-aio=0",
-            "--innodb-log-file-size=4M",
-            "--innodb-buffer-pool-size=16M",
-            "--skip-name-resolve"};
+    return {
+        "--tmpdir=" + directory().string(), "--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2",
+        "--innodb-doublewrite=0",           "--innodb-use-native-aio=0",    "--innodb-log-file-size=4M",
+        "--innodb-buffer-pool-size=16M",    "--skip-name-resolve",
+    };
 }
 
 void mysql_family::launch(std::vector<std::string> command, std::vector<std::string> environment, const options& what) {
     const auto add = [&command](std::string argument) { command.push_back(std::move(argument)); };
     for (auto& argument : quick_arguments()) add(std::move(argument));
-    add("--datadir=" + (process_.directory() / "data").string());
+    add("--datadir=" + (directory() / "data").string());
     add("--socket=" + socket().string());
     add("--general-log-file=" + process_.log_file().string());
     if (what.tcp) {
@@ -45,8 +42,6 @@ std::string mysql_family::conninfo(std::string_view database) const {
 
 std::string mysql_family::url(std::string_view database) const { return "mysql://" + conninfo(database); }
 
-std::optional<int> mysql_family::port() const {
-    return port_ ? std::optional{port_->number()} : std::nullopt;
-}
+std::optional<int> mysql_family::port() const { return port_ ? std::optional{port_->number()} : std::nullopt; }
 
 }  // namespace dlock::testing

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/servers/server_process.hpp"
@@ -35,7 +36,7 @@ public:
     /// The same after "mysql://", as SOCI takes it.
     [[nodiscard]] std::string url(std::string_view database = "test") const;
 
-    [[nodiscard]] std::filesystem::path socket() const { return process_.directory() / "socket"; }
+    [[nodiscard]] std::filesystem::path socket() const { return directory() / "socket"; }
     [[nodiscard]] std::optional<int> port() const;  ///< nothing unless options::tcp
     [[nodiscard]] std::string user() const { return "root"; }
 
@@ -48,6 +49,9 @@ public:
     /// Starts it again, on the same data and the same address. Does nothing if it runs.
     void start() { process_.start(); }
 
+    /// Where its socket, its data and its log are.
+    [[nodiscard]] const std::filesystem::path& directory() const noexcept { return process_.directory(); }
+
     [[nodiscard]] pid_t pid() const { return process_.pid(); }
     [[nodiscard]] std::string log() const { return process_.log(); }  ///< since the first start
 
@@ -55,7 +59,8 @@ protected:
     mysql_family() = default;
     ~mysql_family() = default;
 
-    [[nodiscard]] const server_process& process() const noexcept { return process_; }
+    /// Runs a command that prepares the folder, as the server's user.
+    void prepare(std::vector<std::string> command) const { process_.prepare(std::move(command)); }
 
     /// Makes a server of the family small and quick, at the price of its durability, and keeps its hands off /tmp:
     /// two servers in two build sandboxes may have the same pid there, and name their temporary files by it.

@@ -29,8 +29,8 @@ fs::path installation() {
 
 mysql_server::mysql_server(const options& what) {
     const auto installed = installation();
-    process().prepare({"cp", "-r", installed / "data" / "mysql", "data"});
-    process().prepare({"mkdir", "data/test"});  // to this MySQL, a folder is a database
+    prepare({"cp", "-r", installed / "data" / "mysql", "data"});
+    prepare({"mkdir", "data/test"});  // to this MySQL, a folder is a database
     launch({installed / "mysqld", "--no-defaults", "--skip-grant-tables", "--performance-schema=0",
             "--lc-messages-dir=" + (installed / "share").string()},
            {"LD_LIBRARY_PATH=" + installed.string()},  // its own libaio

@@ -31,8 +31,9 @@ pgbouncer::pgbouncer(const postgresql_server& server, pool_mode mode, const opti
     for (const auto& setting : what.settings) configuration << setting << "\n";
     configuration.close();
 
+    const auto socket = folder / (".s.PGSQL." + std::to_string(port));
     process_.set_recipe({.command = {find_program("pgbouncer", "pgbouncer"), "pgbouncer.ini"},
-                         .ready = [socket = folder / (".s.PGSQL." + std::to_string(port))](pid_t) { return accepts(socket); }});
+                         .ready = [socket](pid_t) { return accepts(socket); }});
     start();
 }
 

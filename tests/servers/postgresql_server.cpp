@@ -2,14 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "tests/servers/postgresql_server.hpp"
 
-#include <sys/ipc.h>
-#include <sys/shm.h>
-
-#include <chrono>
 #include <csignal>
 #include <sstream>
-#include <stdexcept>
-#include <thread>
 
 #include "tests/servers/find_program.hpp"
 
@@ -30,20 +24,15 @@ struct postmaster_file {
             std::getline(in, *line);
     }
 
-    /// The System V segment that tells a later postmaster whether processes of this one still live.
-    [[nodiscard]] std::optional<int> segment() const {
-        unsigned long key = 0;
-        int id = 0;
-        if (std::istringstream in{shared_memory}; in >> key >> id) return id;
-        return std::nullopt;
-    }
+    /// The id of the System V segment that tells a later postmaster whether processes of this one still live.
+    [[nodiscard]] std::string segment() const { return shared_memory.substr(shared_memory.find_last_of(' ') + 1); }
 };
 
 }  // namespace
 
 postgresql_server::postgresql_server(const options& what) {
-    process_.prepare({program("initdb"), "--pgdata=data", "--username=dlock", "--auth=trust", "--no-sync", "--no-locale",
-                      "--encoding=UTF8", "--wal-segsize=1"});
+    process_.prepare({program("initdb"), "--pgdata=data", "--username=dlock", "--auth=trust", "--no-sync",
+                      "--no-locale", "--encoding=UTF8", "--wal-segsize=1"});
     set_recipe(what);
     start();
 }
@@ -58,18 +47,25 @@ postgresql_server::postgresql_server(standby_of source, const options& what) {
 void postgresql_server::set_recipe(const options& what) {
     if (what.tcp) port_.emplace();
 
-    std::vector<std::string> command{program("postgres"), "-D", "data", "-p", std::to_string(port()),
-                                     "-k", process_.directory(), "-h", what.tcp ? "127.0.0.1" : ""};
-    const auto set = [&command](const std::string& setting) { command.insert(command.end(), {"-c", setting}); };
-    for (const auto* setting : {"fsync=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=16MB",
-                                "max_connections=100", "dynamic_shared_memory_type=mmap"})
-        set(setting);
-    for (const auto& setting : what.settings) set(setting);
+    std::vector<std::string> settings{
+        "port=" + std::to_string(port()),
+        "unix_socket_directories=" + directory().string(),
+        std::string{"listen_addresses="} + (what.tcp ? "127.0.0.1" : ""),
+        "max_connections=100",
+        "shared_buffers=16MB",
+        "dynamic_shared_memory_type=mmap",
+        "autovacuum=off",
+        "fsync=off",
+        "full_page_writes=off",
+    };
+    settings.insert(settings.end(), what.settings.begin(), what.settings.end());
+    std::vector<std::string> command{program("postgres"), "-D", "data"};
+    for (const auto& setting : settings) command.insert(command.end(), {"-c", setting});
 
     process_.set_recipe({.command = std::move(command),
                          .stop_signal = SIGINT,
                          .end_signal = SIGQUIT,
-                         .ready = [data = process_.directory() / "data"](pid_t pid) {
+                         .ready = [data = directory() / "data"](pid_t pid) {
                              const postmaster_file now{data};  // after a crash, it is the old one for a while
                              return now.pid == std::to_string(pid) && now.status.starts_with("ready");
                          }});
@@ -81,27 +77,22 @@ postgresql_server& postgresql_server::shared() {
 }
 
 std::string postgresql_server::conninfo(std::string_view database) const {
-    return "host=" + host() + " port=" + std::to_string(port()) + " user=" + user() + " dbname=" + std::string{database};
+    return "host=" + host() + " port=" + std::to_string(port()) + " user=" + user() +
+           " dbname=" + std::string{database};
 }
 
 std::string postgresql_server::url(std::string_view database) const { return "postgresql://" + conninfo(database); }
 
-std::string postgresql_server::host() const { return port_ ? "127.0.0.1" : process_.directory().string(); }
+std::string postgresql_server::host() const { return port_ ? "127.0.0.1" : directory().string(); }
 
 int postgresql_server::port() const { return port_ ? port_->number() : 5432; }
 
 void postgresql_server::stop(shutdown how) { process_.stop(how == shutdown::fast ? SIGINT : SIGQUIT); }
 
 void postgresql_server::kill() {
-    using namespace std::chrono_literals;
-    const auto segment = postmaster_file{process_.directory() / "data"}.segment();
+    const auto segment = postmaster_file{directory() / "data"}.segment();
     process_.stop(SIGKILL);
-    if (!segment) return;
-
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    for (shmid_ds use{}; ::shmctl(*segment, IPC_STAT, &use) == 0 && use.shm_nattch > 0; std::this_thread::sleep_for(1ms))
-        if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error{"PostgreSQL's backends survive it:\n" + log()};
-    ::shmctl(*segment, IPC_RMID, nullptr);  // its only purpose is over, and there may be no next start to remove it
+    process_.prepare({"ipcrm", "--shmem-id", segment});  // the next start would remove it, but there may be none
 }
 
 }  // namespace dlock::testing

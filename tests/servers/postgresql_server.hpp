@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,13 +58,17 @@ public:
     void stop(shutdown how = shutdown::fast);
 
     /// Kills the postmaster with SIGKILL; returns when its orphaned processes have noticed and ended, too.
+    /// Precondition: it runs.
     void kill();
 
     /// Starts it again, on the same data and the same address. Does nothing if it runs.
     void start() { process_.start(); }
 
-    [[nodiscard]] pid_t pid() const { return process_.pid(); }          ///< the postmaster's
-    [[nodiscard]] std::string log() const { return process_.log(); }    ///< since the first start
+    /// Where its socket, its data and its log are.
+    [[nodiscard]] const std::filesystem::path& directory() const noexcept { return process_.directory(); }
+
+    [[nodiscard]] pid_t pid() const { return process_.pid(); }        ///< the postmaster's
+    [[nodiscard]] std::string log() const { return process_.log(); }  ///< since the first start
 
 private:
     void set_recipe(const options& what);

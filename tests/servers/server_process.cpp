@@ -20,8 +20,15 @@ namespace {
 constexpr auto patience = 60s;  // only ever used up by a server that does not work
 }
 
+server_process::server_process() {
+    prepare({"touch", "log"});  // a server that opens its log once more must be the owner
+}
+
 void server_process::prepare(std::vector<std::string> command) const {
-    run({.command = std::move(command), .directory = directory(), .log = directory() / "setup.log", .unprivileged = true},
+    run({.command = std::move(command),
+         .directory = directory(),
+         .log = directory() / "setup.log",
+         .unprivileged = true},
         patience);
 }
 
@@ -47,10 +54,14 @@ void server_process::start() {
 
 void server_process::stop(int signal) {
     if (!process_) return;
+    const auto deadline = std::chrono::steady_clock::now() + patience;
     process_->signal(signal);
-    const bool ended = process_->wait(patience).has_value();
+    bool ended = process_->wait(patience).has_value();
     process_.reset();
-    if (!ended) throw std::runtime_error{recipe_.command.front() + " did not stop; the end of its log:\n" + tail(log_file())};
+    for (; ended && in_use(log_file()); std::this_thread::sleep_for(1ms))
+        ended = std::chrono::steady_clock::now() < deadline;
+    if (!ended)
+        throw std::runtime_error{recipe_.command.front() + " did not stop; the end of its log:\n" + tail(log_file())};
 }
 
 bool accepts(const std::filesystem::path& socket) {

@@ -37,6 +37,8 @@ public:
         std::function<bool(pid_t)> ready = {};  ///< whether the server, being this process, answers clients by now
     };
 
+    server_process();
+
     [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_.path(); }
 
     /// Runs a command that prepares the folder, as the server's user.
@@ -47,7 +49,7 @@ public:
     /// Returns once the server is ready; at once if it runs. Throws with the log's last lines if that takes a minute.
     void start();
 
-    /// Sends the signal and returns when the process has ended. Does nothing if there is none.
+    /// Sends the signal; returns when the process and its own children have ended. Does nothing if it does not run.
     void stop(int signal);
     void stop() { stop(recipe_.stop_signal); }
 

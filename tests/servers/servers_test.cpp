@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // The servers start, answer through SOCI, survive a crash and a restart, and leave nothing behind.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <soci/soci.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +17,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <type_traits>
 
@@ -42,19 +43,26 @@ Value ask(const std::string& url, const std::string& query) {
 
 namespace fs = std::filesystem;
 
-/// The private folder of a server: it works in the folder "data" of that.
-fs::path folder_of(pid_t server) { return fs::read_symlink("/proc/" + std::to_string(server) + "/cwd").parent_path(); }
+/// Whether the process runs. A zombie, which its parent has not waited for yet, has no command line.
+bool runs(pid_t process) { return !contents("/proc/" + std::to_string(process) + "/cmdline").empty(); }
 
-/// Processes that work in the folder or below: the server and its children. A zombie works nowhere.
-int processes_in(const fs::path& folder) {
-    int found = 0;
-    for (const auto& process : fs::directory_iterator{"/proc"}) {
-        std::error_code gone_or_not_ours;
-        const auto at = fs::read_symlink(process.path() / "cwd", gone_or_not_ours);
-        if (!gone_or_not_ours && at.string().starts_with(folder.string())) ++found;
+/// Knows whether a server's process or any child of it lives, also after the folder was removed.
+class witness {
+public:
+    explicit witness(const fs::path& folder) : log_{::open((folder / "log").c_str(), O_RDONLY | O_CLOEXEC)} {}
+    ~witness() { ::close(log_); }
+    witness(const witness&) = delete;
+    witness& operator=(const witness&) = delete;
+
+    [[nodiscard]] bool server_lives() const {
+        const bool alone = ::flock(log_, LOCK_EX | LOCK_NB) == 0;
+        ::flock(log_, LOCK_UN);
+        return !alone;
     }
-    return found;
-}
+
+private:
+    int log_;
+};
 
 template <class Server>
 struct Servers : ::testing::Test {};
@@ -81,34 +89,34 @@ TYPED_TEST(Servers, SharedOneIsStartedOnce) {
 TYPED_TEST(Servers, ASecondOneIsIndependentAndLeavesNothingBehind) {
     std::optional<TypeParam> second;
     std::thread{[&second] { second.emplace(); }}.join();  // the end of this thread is not the end of the server
-    const auto folder = folder_of(second->pid());
-    ASSERT_TRUE(folder.string().starts_with("/tmp/dlock-server.")) << folder;
-    EXPECT_GT(processes_in(folder), 0);
+    const auto folder = second->directory();
+    const witness seen{folder};
+    EXPECT_TRUE(seen.server_lives());
 
     soci::session{second->url()} << "create table only_here (x integer)";
     EXPECT_EQ(ask(second->url(), "select count(*) from only_here"), 0);
     EXPECT_THROW(ask(TypeParam::shared().url(), "select count(*) from only_here"), soci::soci_error);
 
     second.reset();
-    EXPECT_EQ(processes_in(folder), 0);
+    EXPECT_FALSE(seen.server_lives());
     EXPECT_FALSE(fs::exists(folder));
 }
 
 TYPED_TEST(Servers, KeepDataAndAddressWhenStoppedOrKilled) {
     TypeParam server{{.tcp = true}};
     const auto url = server.url();
-    const auto folder = folder_of(server.pid());
+    const witness seen{server.directory()};
     soci::session{url} << "create table kept (x integer)";
 
     server.stop();
-    EXPECT_EQ(processes_in(folder), 0);
+    EXPECT_FALSE(seen.server_lives());
     EXPECT_THROW(ask(url, "select 1"), soci::soci_error);
     server.start();
     soci::session{url} << "insert into kept values (7)";
 
     const soci::session idle{url};  // the crash happens to somebody
     server.kill();
-    EXPECT_EQ(processes_in(folder), 0);
+    EXPECT_FALSE(seen.server_lives());
     EXPECT_THROW(ask(url, "select 1"), soci::soci_error);
     server.start();
     EXPECT_EQ(server.url(), url);
@@ -133,15 +141,16 @@ TYPED_TEST(Servers, EndWhenTheTestIsKilled) {
     EXPECT_EXIT(
         {
             const TypeParam server;
-            std::ofstream{note} << folder_of(server.pid()).string();
+            std::ofstream{note} << server.pid() << ' ' << server.directory().string();
             ::kill(::getpid(), SIGKILL);
         },
         ::testing::KilledBySignal(SIGKILL), "");
     ::unsetenv("SERVERS_TEST_NOTE");
 
-    const fs::path folder = contents(note);
-    ASSERT_TRUE(folder.string().starts_with("/tmp/dlock-server.")) << folder;
-    for (const auto deadline = std::chrono::steady_clock::now() + 30s; processes_in(folder) > 0;) {
+    pid_t server = -1;
+    fs::path folder;
+    ASSERT_TRUE(std::ifstream{note} >> server >> folder);
+    for (const auto deadline = std::chrono::steady_clock::now() + 30s; runs(server) || in_use(folder / "log");) {
         ASSERT_LT(std::chrono::steady_clock::now(), deadline);
         std::this_thread::sleep_for(1ms);
     }
@@ -217,13 +226,17 @@ TEST(Pgbouncer, InTransactionModeTwoClientsShareASession) {
 TEST(ChildProcess, TellsHowItEnded) {
     EXPECT_EQ(child_process({.command = {"sh", "-c", "exit 3"}}).wait(30s), 3);
     EXPECT_EQ(child_process({.command = {"sh", "-c", "kill -9 $$"}}).wait(30s), 128 + SIGKILL);
-    EXPECT_EQ(child_process({.command = {"no_such_program"}}).wait(30s), 127);
+    EXPECT_EQ(child_process({.command = {"/no/such/program"}}).wait(30s), 127);
 }
 
 TEST(ChildProcess, GetsEnvironmentDirectoryAndLog) {
     const temporary_directory folder;
     const auto log = folder.path() / "log";
-    run({.command = {"sh", "-c", "echo $GREETING; pwd >&2"}, .environment = {"GREETING=hello"}, .directory = "/usr", .log = log},
+    ::setenv("GREETING", "overridden", 1);
+    run({.command = {"sh", "-c", "echo $GREETING; pwd >&2"},
+         .environment = {"GREETING=hello"},
+         .directory = "/usr",
+         .log = log},
         30s);
     EXPECT_EQ(contents(log), "hello\n/usr\n");
 }
@@ -260,7 +273,9 @@ TEST(TemporaryDirectory, RemovesWhatAKilledTestHasLeft) {
     const temporary_directory kept;
     const fs::path left = "/tmp/dlock-server.left-by-a-killed-test";
     fs::create_directories(left / "data");
-    run({.command = {fs::read_symlink("/proc/self/exe"), "--gtest_filter=ChildProcess.IsNotRoot*", "--gtest_output="}}, 60s);
+    run({.command = {fs::read_symlink("/proc/self/exe"), "--gtest_filter=ChildProcess.IsNotRoot*", "--gtest_output="},
+         .environment = {"TEST_PREMATURE_EXIT_FILE="}},
+        60s);
     EXPECT_FALSE(fs::exists(left));
     EXPECT_TRUE(fs::exists(kept.path()));
 }

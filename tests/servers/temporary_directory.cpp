@@ -49,9 +49,11 @@ temporary_directory::temporary_directory() : owner_{::getpid()} {
     [[maybe_unused]] static const bool swept = (remove_abandoned(), true);
     while (held_ == -1) {  // again when a sweeper took the folder between its creation and our lock
         std::string name = (parent / prefix).string() + "XXXXXX";
-        if (::mkdtemp(name.data()) == nullptr) throw std::system_error{errno, std::generic_category(), "mkdtemp " + name};
+        if (::mkdtemp(name.data()) == nullptr)
+            throw std::system_error{errno, std::generic_category(), "mkdtemp " + name};
         path_ = name;
         held_ = hold(path_, 0);
+        if (held_ == -1 && fs::exists(path_)) throw std::system_error{errno, std::generic_category(), "open " + name};
     }
     if (const auto owner = server_user::get().owner; owner && ::fchown(held_, *owner, static_cast<gid_t>(*owner)) != 0)
         throw std::system_error{errno, std::generic_category(), "chown " + path_.string()};
