@@ -63,7 +63,7 @@ public:
     virtual std::unique_ptr<party> join() = 0;
     /// How many sessions wait in the server's queue, as the server says; nullopt where waiting leaves no trace there.
     virtual std::optional<int> waiters() = 0;
-    /// How many locks the server says are held, by anybody.
+    /// How many locks the server says are held, by anybody; it may count readers of the same key as one.
     virtual int held() = 0;
 
 private:

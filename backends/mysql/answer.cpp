@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/mysql/answer.hpp>
+
+#include <chrono>
+
+#include <poll.h>
+
+#include <dlock/mysql/error.hpp>
+#include <dlock/mysql/killer.hpp>
+
+namespace dlock::mysql {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool is_readable(int socket, std::chrono::milliseconds within) noexcept {
+    pollfd source{socket, POLLIN, 0};
+    return ::poll(&source, 1, static_cast<int>(within.count())) > 0;
+}
+
+/// Returns when the answer can be read, if only that the connection has ended.
+void end_statement(connection& on, int socket, std::string_view sql) noexcept {
+    constexpr auto again = 5ms;
+    constexpr auto patience = 1s;
+    const auto give_up = std::chrono::steady_clock::now() + patience;
+    const killer other{on.handle()};
+    while (other.is_connected() && std::chrono::steady_clock::now() < give_up) {
+        other.kill_query(on.id(), sql);
+        if (is_readable(socket, again)) return;
+    }
+    on.sever();
+}
+
+/// Returns when the answer's rows can be read. False: there are none, but an error.
+bool exchange(connection& on, std::string_view sql, const stop_event& stop) noexcept {
+    MYSQL* const handle = on.handle();
+    if (mysql_send_query(handle, sql.data(), sql.size()) != 0) return false;
+    // A read timeout of the session would end a wait; poll has none.
+    if (const int socket = mysql_get_socket(handle); !stop.wait_for(socket)) end_statement(on, socket, sql);
+    return mysql_read_query_result(handle) == 0;
+}
+
+errc failure(connection& on) noexcept {
+    // An answer without rows and without an error is none to a SELECT: who answers there?
+    const errc reason = mysql_errno(on.handle()) == 0 ? errc::lost : reason_of(on.handle());
+    if (reason == errc::lost && !on.was_replaced()) on.sever();
+    return reason;
+}
+
+}  // namespace
+
+answer ask(connection& on, std::string_view sql, const stop_event& stop) noexcept {
+    if (!exchange(on, sql, stop)) return {failure(on), {}};
+    result row{mysql_use_result(on.handle())};  // read where the driver received it, not copied
+    if (!row.has_row()) return {failure(on), {}};
+    answer said{{}, row.number(0)};
+    if (row.columns() > 1) said.id = static_cast<unsigned long>(row.number(1).value_or(0));
+    row.next();  // a statement can still fail behind its row
+    if (mysql_errno(on.handle()) != 0) return {failure(on), {}};
+    return said;
+}
+
+result query(connection& on, std::string_view sql) noexcept {
+    if (!exchange(on, sql, {})) return result{failure(on)};
+    if (auto* const rows = mysql_store_result(on.handle())) return result{rows};
+    return result{failure(on)};
+}
+
+}  // namespace dlock::mysql

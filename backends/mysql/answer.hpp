@@ -1,0 +1,35 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Sends one statement and waits for its answer in a way that a stop request can end.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include <dlock/error.hpp>
+#include <dlock/mysql/connection.hpp>
+#include <dlock/mysql/result.hpp>
+#include <dlock/mysql/stop_event.hpp>
+
+namespace dlock::mysql {
+
+/// What a statement of one row says, or why it says nothing; error_from() then has the details.
+struct answer {
+    std::optional<errc> failed;
+    std::optional<long long> value;  ///< the first column; nullopt: NULL
+    unsigned long id = 0;            ///< the second column, if there is one: the connection that answers
+};
+
+/// One round trip.
+///
+/// A stop request becomes a KILL QUERY on a second connection, repeated until the answer comes, because one that arrives
+/// before the statement has begun does nothing. Where that cannot be had, this connection is severed: the answer is lost.
+///
+/// Losing the connection severs it on our side too; an answer that makes no sense does the same.
+[[nodiscard]] answer ask(connection& on, std::string_view sql, const stop_event& stop = {}) noexcept;
+
+/// For a statement of many rows.
+[[nodiscard]] result query(connection& on, std::string_view sql) noexcept;
+
+}  // namespace dlock::mysql

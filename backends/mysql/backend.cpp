@@ -1,0 +1,261 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/mysql/backend.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <string_view>
+#include <utility>
+
+#include <dlock/error.hpp>
+#include <dlock/mysql/answer.hpp>
+#include <dlock/mysql/connection.hpp>
+#include <dlock/mysql/error.hpp>
+#include <dlock/mysql/server.hpp>
+#include <dlock/mysql/sql.hpp>
+#include <dlock/mysql/stop_event.hpp>
+#include <dlock/soci/pooled_session.hpp>
+
+namespace dlock::mysql {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+released release_key(connection& on, std::string_view key) noexcept;
+
+/// Sends the releases that a statement in progress held up.
+void release_pending(connection& on) noexcept {
+    while (auto* const lock = on.find_release_pending()) {
+        const auto serial = lock->serial;
+        if (release_key(on, lock->key) == released::pending) return;
+        on.forget(serial);
+    }
+}
+
+/// Who the connection is for the server. No round trip but behind a pooler, and there only once.
+void ask_for_id(connection& on) {
+    if (on.id() != 0) return;
+    const auto answer = ask(on, sql::connection_id);
+    if (answer.failed) throw error_from(on.handle(), *answer.failed);
+    on.set_pooled_id(static_cast<unsigned long>(answer.value.value_or(0)));
+    on.prove();
+}
+
+/// The connection, ready to be asked for this key.
+std::shared_ptr<connection> ready(soci::session& session, std::string_view key) {
+    auto on = connection::of(session);
+    on->server().check(key);
+    release_pending(*on);
+    if (!on->held().empty() && !on->is_alive()) {
+        on->sever();
+        on = connection::of(session);
+    }
+    if (on->find(key) != nullptr) {
+        throw lock_error{errc::already_owned, "dlock: another lock object holds this key on the same session, which owns the lock"};
+    }
+    if (on->server().one_lock_per_session()) {
+        if (!on->accepts_one_lock()) {
+            throw lock_error{errc::unsupported,
+                             "dlock: this server keeps one named lock per session, and a second one would silently free the first: "
+                             "use MySQL 5.7.5 or MariaDB 10.0.2, or, if your sessions hold one lock at a time and call no GET_LOCK "
+                             "themselves, call mysql::accept_one_lock_per_session()"};
+        }
+        if (!on->held().empty()) {
+            throw lock_error{errc::unsupported,
+                             "dlock: this session holds a lock, and this server would silently free it for a second one: use another session"};
+        }
+    }
+    ask_for_id(*on);
+    return on;
+}
+
+/// Proves, after an answer that was neither yes nor no, that this server connection does not hold the key: by asking the
+/// server, else by ending the session.
+void prove_not_held(connection& on, std::string_view key, unsigned long id) noexcept {
+    constexpr int attempts = 3;  // a KILL QUERY that comes late can end these statements too
+    for (int i = 0; i < attempts; ++i) {
+        const auto answer = ask(on, sql::release_ghost(id, key).view());
+        if (answer.failed == errc::lost || (!answer.failed && answer.value)) return;
+    }
+    on.sever();
+}
+
+released release_key(connection& on, std::string_view key) noexcept {
+    const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view());
+    if (!answer.failed) return answer.value == 1 ? released::yes : released::lost;
+    switch (*answer.failed) {
+        case errc::lost: return released::lost;
+        case errc::unsupported: return released::pending;  // the rows of another statement come first
+        default: prove_not_held(on, key, on.id()); return released::yes;
+    }
+}
+
+/// Another connection has answered than the one that was asked. It holds nothing.
+[[noreturn]] void refuse(connection& on) {
+    if (on.was_replaced()) {
+        on.lose_all();
+        throw lock_error{errc::lost, "dlock: the driver has reconnected the session (reconnect=1): every lock it held is lost"};
+    }
+    if (on.has_been_proven()) {
+        on.sever();
+        throw lock_error{errc::lost, "dlock: a pooler has put another server connection behind this session: every lock it held is lost"};
+    }
+    throw lock_error{errc::unsupported,
+                     "dlock: a pooler between this session and the server may share server connections, and two clients would hold the "
+                     "same lock: connect to the server directly, or, if the pooler gives each session a server connection of its own, "
+                     "call mysql::assume_session_pooling()"};
+}
+
+/// Once; nullopt: not in this time.
+std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::string_view key, milliseconds wait,
+                                  const stop_event& stop) {
+    const auto cancelled = [&] {
+        return lock_error{errc::cancelled, stop.requested() ? "dlock: the wait was cancelled"
+                                                            : "dlock: KILL QUERY or a time limit of the session ended the wait"};
+    };
+    const auto text = on->is_proven() ? sql::acquire(key, wait) : sql::acquire_if(on->id(), key, wait);
+    const auto answer = ask(*on, text.view(), stop);
+    if (answer.failed) {
+        const auto error = error_from(on->handle(), *answer.failed);
+        if (error.reason() == errc::lost || error.reason() == errc::unsupported) throw error;  // gone, or never sent
+        prove_not_held(*on, key, on->id());
+        if (error.reason() == errc::cancelled && stop.requested()) throw cancelled();
+        throw error;
+    }
+    if (answer.id != on->id()) {
+        if (answer.value == 1) prove_not_held(*on, key, answer.id);
+        refuse(*on);
+    }
+    on->prove();
+    if (answer.value == 0) return std::nullopt;
+    if (answer.value == 1 && !stop.requested()) return grant{on, on->remember()};
+    prove_not_held(*on, key, on->id());  // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server
+    throw cancelled();
+}
+
+/// What one statement may wait for in the server's queue. Rounded up where the server can, or else down: the rest is polled.
+milliseconds slice(const server& server, deadline until) {
+    constexpr milliseconds longest = std::chrono::hours{1};
+    if (until.is_never()) return longest;
+    const auto left = std::min(longest, until.remaining<milliseconds>());
+    return server.waits_whole_seconds() ? std::chrono::floor<seconds>(left) : left;
+}
+
+/// The pauses between two statements where the server cannot wait for as long as it should: 1 to 20 ms.
+class pauses {
+public:
+    void sleep(deadline until, const stop_event& stop) {
+        if (!engine_) engine_.emplace(std::random_device{}());
+        milliseconds pause{std::uniform_int_distribution<int>{(longest_ + 1) / 2, longest_}(*engine_)};
+        if (!until.is_never()) pause = std::min(pause, until.remaining<milliseconds>());
+        stop.sleep(pause);
+        longest_ = std::min(20, 2 * longest_);
+    }
+
+private:
+    std::optional<std::minstd_rand> engine_;
+    int longest_ = 1;
+};
+
+std::optional<grant> acquire(soci::session& session, const std::string& key, mode m, deadline until, const std::stop_token& token) {
+    if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
+    const auto on = ready(session, key);
+    on->reserve(key);
+    const stop_event stop{token};
+    pauses between;
+    for (;;) {
+        if (stop.requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+        const bool last = until.expired();
+        const auto wait = last ? milliseconds::zero() : slice(on->server(), until);
+        if (auto taken = acquire_once(on, key, wait, stop)) return taken;
+        if (last || until.expired()) return std::nullopt;
+        between.sleep(until, stop);
+    }
+}
+
+/// Leaves neither a transaction nor a lock on the session.
+bool scrub(soci::session& session) noexcept {
+    try {
+        const auto on = connection::of(session);
+        if (!on->is_alive()) return false;
+        if ((on->handle()->server_status & SERVER_STATUS_IN_TRANS) != 0 && mysql_rollback(on->handle()) != 0) {
+            on->sever();
+            return false;
+        }
+        while (!on->held().empty()) {
+            const auto serial = on->held().back().serial;
+            if (release_key(*on, on->held().back().key) == released::pending) on->sever();
+            on->forget(serial);
+        }
+        on->lose_all();  // for lock objects that are still there
+        return on->serves(session);
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+[[maybe_unused]] const bool scrubbed_before_give_back = soci_support::scrub_with("mysql", scrub);
+
+}  // namespace
+
+void named::check(session_type& session, const key_type& key) { server::of(handle_of(session)).check(key); }
+
+std::optional<grant> named::try_acquire(session_type& session, const key_type& key, mode m) {
+    return acquire(session, key, m, deadline::after(milliseconds::zero()), {});
+}
+
+std::optional<grant> named::acquire_until(session_type& session, const key_type& key, mode m, deadline until,
+                                          const std::stop_token& stop) {
+    return acquire(session, key, m, until, stop);
+}
+
+bool named::still_held(session_type& session, const key_type&, mode, const grant& granted) noexcept {
+    auto& on = *granted.on;
+    return on.find(granted.serial) != nullptr && on.serves(session) && on.is_alive();
+}
+
+released named::release(session_type& session, const key_type& key, mode, const grant& granted) noexcept {
+    auto& on = *granted.on;
+    auto* const lock = on.find(granted.serial);
+    if (lock == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
+    if (!on.serves(session)) {
+        on.lose_all();
+        return released::lost;
+    }
+    const auto outcome = release_key(on, key);
+    if (outcome == released::pending) {
+        lock->release_pending = true;
+    } else {
+        on.forget(granted.serial);
+    }
+    return outcome;
+}
+
+void named::sever(session_type& session, const grant& granted) noexcept {
+    if (granted.on->serves(session)) granted.on->sever();
+}
+
+std::vector<holder> named::holders(session_type& session, const key_type& key) {
+    const auto on = connection::of(session);
+    on->server().check(key);
+    auto answer = query(*on, sql::holders(key).view());
+    if (!answer.ok()) throw error_from(on->handle(), answer.reason());
+    std::vector<holder> found;
+    for (; answer.has_row(); answer.next()) {
+        const auto user = answer.text(1);
+        found.push_back({answer.text(0), user.empty() ? user : user + '@' + answer.text(2)});
+    }
+    return found;
+}
+
+void assume_session_pooling(soci::session& session) {
+    const auto on = connection::of(session);
+    on->assume_session_pooling();
+    ask_for_id(*on);
+}
+
+void accept_one_lock_per_session(soci::session& session) { connection::of(session)->accept_one_lock(); }
+
+}  // namespace dlock::mysql

@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The named locks of MySQL and MariaDB (GET_LOCK) as a backend.
+// https://dev.mysql.com/doc/refman/8.0/en/locking-functions.html
+// https://mariadb.com/kb/en/get_lock/
+//
+// Independent of transactions: a lock is taken and released in any state of one, and neither COMMIT nor ROLLBACK ends it.
+//
+// dlock works on the connection inside the caller's soci::session and beside SOCI. It never asks a server connection for
+// a lock before it is proven to be the one behind this session: a pooler that shares server connections gets nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <dlock/backend.hpp>
+#include <dlock/deadline.hpp>
+#include <dlock/soci/fwd.hpp>
+
+namespace dlock::mysql {
+
+class connection;
+
+/// The connection that the server granted on. The lock is lost as soon as the session has another.
+struct grant {
+    std::shared_ptr<connection> on;
+    std::uint64_t serial = 0;  ///< which of the connection's grants
+};
+
+struct named {
+    using session_type = soci::session;
+    using key_type = std::string;
+    using grant_type = grant;
+    static constexpr bool has_shared = false;
+
+    /// \throws lock_error  bad_key, with the limit: MariaDB takes 1…192 bytes of UTF-8 without NUL; MySQL, which folds
+    ///                     case, 1…64 characters of ASCII without upper-case letters and NUL. Also lost and unsupported:
+    ///                     the session is not connected, or not to such a server.
+    static void check(session_type& session, const key_type& key);
+
+    [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& session, const key_type& key, mode m);
+    [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m, deadline until,
+                                                                 const std::stop_token& stop);
+    [[nodiscard]] static bool still_held(session_type& session, const key_type& key, mode m, const grant_type& granted) noexcept;
+    [[nodiscard]] static released release(session_type& session, const key_type& key, mode m, const grant_type& granted) noexcept;
+    static void sever(session_type& session, const grant_type& granted) noexcept;
+    [[nodiscard]] static std::vector<holder> holders(session_type& session, const key_type& key);
+};
+
+static_assert(backend<named>);
+
+/// Declares that the pooler in front of this session gives it one server connection for as long as it lives. Without it a
+/// lock throws errc::unsupported behind any pooler, because one that shares server connections lets two clients hold the
+/// same lock. The promise is watched: a changed server connection is a loss. Holds until the session reconnects.
+/// \throws lock_error  lost, unsupported. Round trips: one, the first time.
+void assume_session_pooling(soci::session& session);
+
+/// Accepts a server that keeps one named lock per session (MySQL before 5.7.5, MariaDB before 10.0.2), where a second
+/// GET_LOCK would silently free the first. Without it a lock throws errc::unsupported there. With it the session holds one
+/// lock at a time and throws errc::unsupported for a second; statements of your own must then not call GET_LOCK on this
+/// session. No effect on other servers. Holds until the session reconnects.
+/// \throws lock_error  lost, unsupported. No round trip.
+void accept_one_lock_per_session(soci::session& session);
+
+}  // namespace dlock::mysql

@@ -1,0 +1,174 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/mysql/connection.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+#include <utility>
+
+#include <poll.h>
+#include <soci/mysql/soci-mysql.h>
+#include <sys/socket.h>
+
+#include <dlock/error.hpp>
+#include <dlock/soci/native.hpp>
+
+namespace dlock::mysql {
+namespace {
+
+/// The states by handle. Nobody tells when a handle is closed, so states that only the directory knows of are dropped
+/// whenever it has doubled: what is left then belongs to a held lock.
+class directory {
+public:
+    static directory& instance() {
+        static auto* const only = new directory;  // never destroyed: a static session may unlock after main()
+        return *only;
+    }
+
+    std::shared_ptr<connection> find_or_make(MYSQL* handle, soci::session& session) {
+        const std::lock_guard guard{mutex_};
+        const auto at = states_.find(handle);
+        if (at != states_.end() && at->second->serves(session)) return at->second;
+        auto made = std::make_shared<connection>(handle);
+        if (at != states_.end()) return at->second = std::move(made);
+        if (states_.size() >= limit_) sweep();
+        states_.emplace(handle, made);
+        return made;
+    }
+
+    std::size_t size() {
+        const std::lock_guard guard{mutex_};
+        return states_.size();
+    }
+
+private:
+    void sweep() {
+        std::erase_if(states_, [](const auto& entry) { return entry.second.use_count() == 1; });
+        limit_ = std::max(smallest_limit, 2 * states_.size());
+    }
+
+    static constexpr std::size_t smallest_limit = 64;
+
+    std::mutex mutex_;
+    std::unordered_map<MYSQL*, std::shared_ptr<connection>> states_;
+    std::size_t limit_ = smallest_limit;
+};
+
+/// What the driver keeps for us on a handle, until it is closed.
+/// https://mariadb.com/kb/en/mysql_optionsv/
+namespace note {
+
+constexpr const char* session_pooling = "dlock: assume_session_pooling";
+constexpr const char* one_lock = "dlock: accept_one_lock_per_session";
+
+bool is_set(MYSQL* handle, const char* which) noexcept {
+    void* value = nullptr;
+    mysql_get_optionv(handle, MARIADB_OPT_USERDATA, const_cast<char*>(which), &value);
+    return value != nullptr;
+}
+
+void set(MYSQL* handle, const char* which) {
+    static char value;
+    if (mysql_optionsv(handle, MARIADB_OPT_USERDATA, which, static_cast<void*>(&value)) != 0) throw std::bad_alloc{};
+}
+
+}  // namespace note
+}  // namespace
+
+MYSQL* handle_of(soci::session& session) {
+    auto* const handle = soci_support::native<soci::mysql_session_backend>(session, "mysql").conn_;
+    if (handle == nullptr) throw lock_error{errc::lost, "dlock: the session is not connected"};
+    return handle;
+}
+
+connection::greeting::greeting(const MYSQL* handle) noexcept : id{handle->thread_id} {
+    std::copy_n(handle->scramble_buff, scramble.size(), scramble.begin());
+}
+
+connection::connection(MYSQL* handle) noexcept
+    : handle_{handle},
+      greeting_{handle},
+      server_{server::of(handle)},
+      session_pooling_{note::is_set(handle, note::session_pooling)},
+      one_lock_{note::is_set(handle, note::one_lock)} {}
+
+std::shared_ptr<connection> connection::of(soci::session& session) {
+    return directory::instance().find_or_make(handle_of(session), session);
+}
+
+std::size_t connection::count() { return directory::instance().size(); }
+
+bool connection::serves(soci::session& session) const noexcept {
+    auto* const native = session.get_backend();
+    return !severed_ && native != nullptr && static_cast<soci::mysql_session_backend*>(native)->conn_ == handle_ && !was_replaced();
+}
+
+bool connection::is_alive() const noexcept {
+    // The other side's half being closed is the end, whatever may still be there to read: its last words, bytes of TLS.
+    pollfd socket{mysql_get_socket(handle_), POLLRDHUP, 0};
+    return socket.fd != MARIADB_INVALID_SOCKET && ::poll(&socket, 1, 0) <= 0;
+}
+
+void connection::sever() noexcept {
+    if (const int socket = mysql_get_socket(handle_); socket != MARIADB_INVALID_SOCKET) ::shutdown(socket, SHUT_RDWR);
+    lose_all();
+    severed_ = true;
+}
+
+void connection::assume_session_pooling() {
+    note::set(handle_, note::session_pooling);
+    session_pooling_ = true;
+}
+
+void connection::accept_one_lock() {
+    note::set(handle_, note::one_lock);
+    one_lock_ = true;
+}
+
+template <class Predicate>
+connection::held_lock* connection::find_if(Predicate wanted) noexcept {
+    const auto at = std::find_if(held_.begin(), held_.end(), wanted);
+    return at == held_.end() ? nullptr : &*at;
+}
+
+connection::held_lock* connection::find(std::string_view key) noexcept {
+    return find_if([&](const held_lock& lock) { return lock.key == key; });
+}
+
+connection::held_lock* connection::find(std::uint64_t serial) noexcept {
+    return find_if([&](const held_lock& lock) { return lock.serial == serial; });
+}
+
+connection::held_lock* connection::find_release_pending() noexcept {
+    return find_if([](const held_lock& lock) { return lock.release_pending; });
+}
+
+void connection::reserve(std::string_view key) {
+    if (held_.size() == held_.capacity()) held_.reserve(2 * held_.size() + 1);
+    spare_.key.assign(key);
+}
+
+std::uint64_t connection::remember() noexcept {
+    spare_.serial = next_serial_;
+    held_.push_back(std::move(spare_));
+    return next_serial_++;
+}
+
+void connection::forget(std::uint64_t serial) noexcept {
+    if (auto* const lock = find(serial)) {
+        std::swap(*lock, held_.back());
+        spare_ = std::move(held_.back());
+        spare_.release_pending = false;
+        held_.pop_back();
+    }
+}
+
+void connection::lose_all() noexcept {
+    held_.clear();
+    lost_below_ = next_serial_;
+}
+
+}  // namespace dlock::mysql

@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/mysql/killer.hpp>
+
+#include <dlock/mysql/result.hpp>
+#include <dlock/mysql/sql.hpp>
+
+namespace dlock::mysql {
+namespace {
+
+constexpr unsigned patience_s = 1;  // the least there is
+
+template <class Value>
+void copy_option(MYSQL* from, MYSQL* to, mysql_option option) noexcept {
+    Value value{};
+    if (mysql_get_optionv(from, option, &value) == 0 && value != Value{}) {
+        if constexpr (std::is_pointer_v<Value>) {
+            mysql_optionsv(to, option, value);
+        } else {
+            mysql_optionsv(to, option, &value);
+        }
+    }
+}
+
+void copy_options(MYSQL* from, MYSQL* to) noexcept {
+    mysql_optionsv(to, MYSQL_OPT_CONNECT_TIMEOUT, &patience_s);
+    mysql_optionsv(to, MYSQL_OPT_READ_TIMEOUT, &patience_s);
+    mysql_optionsv(to, MYSQL_OPT_WRITE_TIMEOUT, &patience_s);
+    for (const auto option : {MYSQL_OPT_SSL_KEY, MYSQL_OPT_SSL_CERT, MYSQL_OPT_SSL_CA, MYSQL_OPT_SSL_CAPATH, MYSQL_OPT_SSL_CIPHER,
+                              MYSQL_OPT_SSL_CRL, MYSQL_OPT_SSL_CRLPATH, MARIADB_OPT_TLS_PEER_FP, MARIADB_OPT_TLS_PASSPHRASE,
+                              MARIADB_OPT_TLS_VERSION, MYSQL_PLUGIN_DIR, MYSQL_DEFAULT_AUTH, MYSQL_OPT_BIND}) {
+        copy_option<char*>(from, to, option);
+    }
+    copy_option<my_bool>(from, to, MYSQL_OPT_SSL_ENFORCE);
+    copy_option<my_bool>(from, to, MYSQL_OPT_SSL_VERIFY_SERVER_CERT);
+    copy_option<unsigned>(from, to, MYSQL_OPT_PROTOCOL);
+}
+
+const char* unless_empty(const char* text) noexcept { return text != nullptr && *text != '\0' ? text : nullptr; }
+
+bool send(MYSQL* handle, std::string_view sql) noexcept { return mysql_real_query(handle, sql.data(), sql.size()) == 0; }
+
+}  // namespace
+
+killer::killer(MYSQL* first) noexcept : second_{mysql_init(nullptr)} {
+    if (!second_) return;
+    copy_options(first, second_.get());
+    if (mysql_real_connect(second_.get(), unless_empty(first->host), first->user, first->passwd, nullptr, first->port,
+                           unless_empty(first->unix_socket), 0) == nullptr) {
+        second_.reset();
+    }
+}
+
+void killer::kill_query(unsigned long id, std::string_view statement) const noexcept {
+    if (!send(second_.get(), sql::statement_of(id).view())) return;
+    const result running{mysql_store_result(second_.get())};
+    if (running.has_row() && running.text(0) == statement) (void)send(second_.get(), sql::kill_query(id).view());
+}
+
+}  // namespace dlock::mysql

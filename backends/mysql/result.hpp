@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// A MYSQL_RES with an owner, or the error there was instead.
+#pragma once
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <mysql.h>
+
+#include <dlock/error.hpp>
+
+namespace dlock::mysql {
+
+class result {
+public:
+    explicit result(MYSQL_RES* rows) noexcept : rows_{rows} {
+        if (rows_) next();
+    }
+    explicit result(errc failed) noexcept : failed_{failed} {}
+
+    [[nodiscard]] bool ok() const noexcept { return rows_ != nullptr; }
+    /// \pre !ok()
+    [[nodiscard]] errc reason() const noexcept { return failed_; }
+
+    /// The current row, the first one to begin with. The functions below need one.
+    [[nodiscard]] bool has_row() const noexcept { return row_ != nullptr; }
+    void next() noexcept { row_ = mysql_fetch_row(rows_.get()); }
+
+    [[nodiscard]] unsigned columns() const noexcept { return mysql_num_fields(rows_.get()); }
+    /// Empty: NULL.
+    [[nodiscard]] std::string text(unsigned column) const { return row_[column] != nullptr ? row_[column] : ""; }
+    [[nodiscard]] std::optional<long long> number(unsigned column) const noexcept {
+        if (row_[column] == nullptr) return std::nullopt;
+        return std::strtoll(row_[column], nullptr, 10);
+    }
+
+private:
+    struct free_rows {
+        void operator()(MYSQL_RES* rows) const noexcept { mysql_free_result(rows); }
+    };
+    std::unique_ptr<MYSQL_RES, free_rows> rows_;
+    MYSQL_ROW row_ = nullptr;
+    errc failed_{};
+};
+
+}  // namespace dlock::mysql

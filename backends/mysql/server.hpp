@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The two servers behind one protocol, and where their named locks differ.
+#pragma once
+
+#include <string_view>
+
+#include <mysql.h>
+
+namespace dlock::mysql {
+
+struct server {
+    bool mariadb = false;
+    unsigned long version = 0;  ///< 10.11.19 is 101119
+
+    /// What the server said of itself when it greeted. No round trip.
+    [[nodiscard]] static server of(MYSQL* handle) noexcept;
+
+    /// Whether a second GET_LOCK frees the first.
+    /// https://dev.mysql.com/doc/refman/5.7/en/locking-functions.html#function_get-lock
+    /// https://mariadb.com/kb/en/get_lock/
+    [[nodiscard]] constexpr bool one_lock_per_session() const noexcept { return version < (mariadb ? 100'002 : 50'705); }
+
+    /// Whether the timeout of GET_LOCK is an integer; MySQL 5.6 even rounds by the type of the argument.
+    [[nodiscard]] constexpr bool waits_whole_seconds() const noexcept { return !mariadb; }
+
+    /// \throws lock_error  bad_key where the server would refuse, fold or truncate the name
+    void check(std::string_view name) const;
+};
+
+}  // namespace dlock::mysql

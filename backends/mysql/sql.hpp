@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Every statement this backend sends; tests/mysql holds them word for word.
+//
+//  - The first acquiring statement on a connection compares the connection before it asks for the lock, so that behind a
+//    pooler that shares server connections nothing is locked. IF evaluates only the branch it returns. It costs a tenth of
+//    a cycle, so where neither a pooler (it was seen that there is none) nor the driver (reconnect=1) can put another
+//    connection behind this one, the later statements do without; the connection's id comes along all the same.
+//    https://dev.mysql.com/doc/refman/8.0/en/flow-control-functions.html#function_if
+//  - Names. MariaDB locks the bytes of the argument in whatever character set it has, so the connection's must not matter.
+//    A plain name is quoted: its characters are the same bytes in every character set a client can have, and an
+//    administrator can read it in the process list. Any other is written in hexadecimal, as utf8mb4: no quoting, no
+//    sql_mode, no conversion. Both are the lock that GET_LOCK('name', …) takes on a utf8mb4 connection.
+//    https://dev.mysql.com/doc/refman/8.0/en/charset-introducer.html
+//  - A timeout is a whole number of seconds or has three decimals; never negative (on MySQL: for ever, on MariaDB: NULL).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <string_view>
+
+namespace dlock::mysql::sql {
+
+/// A statement on the stack.
+class text {
+public:
+    constexpr text() noexcept {}  // the buffer stays uninitialised: only what was appended is ever read
+
+    [[nodiscard]] constexpr std::string_view view() const noexcept { return {buffer_.data(), size_}; }
+
+    constexpr text& operator<<(std::string_view more) noexcept {
+        std::copy_n(more.data(), more.size(), buffer_.data() + size_);
+        size_ += more.size();
+        return *this;
+    }
+
+    constexpr text& operator<<(std::unsigned_integral auto number) noexcept {
+        std::array<char, 20> digits{};
+        auto first = digits.end();
+        do *--first = static_cast<char>('0' + number % 10);
+        while ((number /= 10) != 0);
+        return *this << std::string_view{first, digits.end()};
+    }
+
+private:
+    // The longest statement has twice the longest name a server takes: 192 bytes, in hexadecimal.
+    std::array<char, 1024> buffer_;
+    std::size_t size_ = 0;
+};
+
+inline constexpr auto is_plain = [] {
+    std::array<bool, 256> table{};
+    for (const char c : std::string_view{"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -./:_"}) {
+        table[static_cast<unsigned char>(c)] = true;
+    }
+    return table;
+}();
+
+/// \pre server::check(value) passes.
+struct name {
+    std::string_view value;
+
+    [[nodiscard]] constexpr bool plain() const noexcept {
+        return std::all_of(value.begin(), value.end(), [](char c) { return is_plain[static_cast<unsigned char>(c)]; });
+    }
+
+    friend constexpr text& operator<<(text& to, name n) noexcept {
+        if (n.plain()) return to << "'" << n.value << "'";
+        constexpr std::string_view digits = "0123456789abcdef";
+        to << "_utf8mb4 X'";
+        for (const char c : n.value) {
+            const auto byte = static_cast<unsigned char>(c);
+            to << digits.substr(byte >> 4U, 1) << digits.substr(byte & 15U, 1);
+        }
+        return to << "'";
+    }
+};
+
+/// \pre wait >= 0
+struct seconds {
+    std::chrono::milliseconds wait;
+
+    friend constexpr text& operator<<(text& to, seconds s) noexcept {
+        const auto ms = static_cast<unsigned long long>(s.wait.count());
+        to << ms / 1000;
+        if (ms % 1000 == 0) return to;
+        return to << (ms % 1000 < 10 ? ".00" : ms % 1000 < 100 ? ".0" : ".") << ms % 1000;
+    }
+};
+
+/// 1: granted; 0: not in this time; NULL: ended from outside; -1: another connection answers, which was not asked to lock.
+[[nodiscard]] constexpr text acquire_if(unsigned long connection, std::string_view key, std::chrono::milliseconds wait) noexcept {
+    text to;
+    return to << "SELECT IF(CONNECTION_ID()=" << connection << ",GET_LOCK(" << name{key} << "," << seconds{wait}
+              << "),-1) granted,CONNECTION_ID() id";
+}
+
+/// The same on a connection that has been proven.
+[[nodiscard]] constexpr text acquire(std::string_view key, std::chrono::milliseconds wait) noexcept {
+    text to;
+    return to << "SELECT GET_LOCK(" << name{key} << "," << seconds{wait} << ") granted,CONNECTION_ID() id";
+}
+
+/// 1: released; 0: another session's; NULL: nobody's, or another connection answers, which was not asked to release.
+[[nodiscard]] constexpr text release_if(unsigned long connection, std::string_view key) noexcept {
+    text to;
+    return to << "SELECT IF(CONNECTION_ID()=" << connection << ",RELEASE_LOCK(" << name{key} << "),NULL) released";
+}
+
+/// The same on a connection that has been proven.
+[[nodiscard]] constexpr text release(std::string_view key) noexcept {
+    text to;
+    return to << "SELECT RELEASE_LOCK(" << name{key} << ") released";
+}
+
+/// As release_if(), and 0 where there is nothing to release. Can be repeated.
+[[nodiscard]] constexpr text release_ghost(unsigned long connection, std::string_view key) noexcept {
+    text to;
+    return to << "SELECT IF(CONNECTION_ID()=" << connection << " AND IS_USED_LOCK(" << name{key} << ")=" << connection
+              << ",RELEASE_LOCK(" << name{key} << "),0) released";
+}
+
+/// The holder's connection, its user and host. These two are NULL for other users' connections without PROCESS.
+[[nodiscard]] constexpr text holders(std::string_view key) noexcept {
+    text to;
+    return to << "SELECT held.id,p.user,p.host FROM (SELECT IS_USED_LOCK(" << name{key}
+              << ")AS id)AS held LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL";
+}
+
+inline constexpr std::string_view connection_id = "SELECT CONNECTION_ID()";
+
+/// What the connection executes now.
+[[nodiscard]] constexpr text statement_of(unsigned long connection) noexcept {
+    text to;
+    return to << "SELECT info FROM information_schema.processlist WHERE id=" << connection;
+}
+
+/// Ends the statement, not the connection.
+[[nodiscard]] constexpr text kill_query(unsigned long connection) noexcept {
+    text to;
+    return to << "KILL QUERY " << connection;
+}
+
+}  // namespace dlock::mysql::sql

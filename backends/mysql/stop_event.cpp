@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/mysql/stop_event.hpp>
+
+#include <array>
+#include <cstdint>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace dlock::mysql {
+
+stop_event::stop_event(const std::stop_token& stop) : stop_{stop} {
+    if (!stop.stop_possible()) return;
+    fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    on_stop_.emplace(stop, raise{fd_});
+}
+
+stop_event::~stop_event() {
+    on_stop_.reset();
+    if (fd_ >= 0) ::close(fd_);
+}
+
+void stop_event::raise::operator()() const noexcept {
+    const std::uint64_t one = 1;
+    (void)!::write(fd, &one, sizeof one);
+}
+
+bool stop_event::wait_for(int socket) const noexcept {
+    std::array<pollfd, 2> sources{pollfd{socket, POLLIN, 0}, pollfd{fd_, POLLIN, 0}};
+    // without an eventfd (no more descriptors) the stop request is looked for now and then
+    const int patience = fd_ < 0 && stop_.stop_possible() ? 10 : -1;
+    for (;;) {
+        const int ready = ::poll(sources.data(), fd_ < 0 ? 1 : 2, patience);
+        if (ready > 0 && sources[0].revents != 0) return true;
+        if (requested()) return false;
+    }
+}
+
+void stop_event::sleep(std::chrono::milliseconds time) const noexcept {
+    pollfd source{fd_, POLLIN, 0};  // a negative descriptor is ignored
+    (void)::poll(&source, 1, static_cast<int>(time.count()));
+}
+
+}  // namespace dlock::mysql

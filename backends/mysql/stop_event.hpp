@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// A stop request as something that poll(2) can wait for.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <stop_token>
+
+namespace dlock::mysql {
+
+class stop_event {
+public:
+    stop_event() noexcept {}
+    /// Without a descriptor unless a stop can be requested; with it, costs two system calls.
+    explicit stop_event(const std::stop_token& stop);
+    ~stop_event();
+    stop_event(const stop_event&) = delete;
+    stop_event& operator=(const stop_event&) = delete;
+
+    [[nodiscard]] bool requested() const noexcept { return stop_.stop_requested(); }
+
+    /// Waits until the socket has something to say, be it the end. False: the stop was requested before.
+    [[nodiscard]] bool wait_for(int socket) const noexcept;
+
+    /// Sleeps; a stop request ends it early.
+    void sleep(std::chrono::milliseconds time) const noexcept;
+
+private:
+    struct raise {
+        int fd;
+        void operator()() const noexcept;
+    };
+
+    std::stop_token stop_;
+    int fd_ = -1;
+    std::optional<std::stop_callback<raise>> on_stop_;
+};
+
+}  // namespace dlock::mysql

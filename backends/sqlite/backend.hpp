@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Locks of SQLite, exclusive and shared: a transaction that is kept open on a database of its own.
+//
+// SQLite has no queue and no deadlock detection: who waits looks again after 50 µs to 1.6 ms, and who comes at the right
+// moment is next. A writer that waits for readers to leave lets no new ones in.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include <dlock/backend.hpp>
+#include <dlock/deadline.hpp>
+#include <dlock/sqlite/key.hpp>
+#include <dlock/sqlite/session.hpp>
+
+namespace dlock::sqlite {
+
+struct lock_database {
+    using session_type = session;
+    using key_type = key;
+    using grant_type = grant;
+    static constexpr bool has_shared = true;
+
+    static void check(session&, const key&) noexcept {}  // any key has a file
+    [[nodiscard]] static std::optional<grant> try_acquire(session& s, const key& k, mode m);
+    [[nodiscard]] static std::optional<grant> acquire_until(session& s, const key& k, mode m, deadline until, const std::stop_token& stop);
+
+    /// False also when the lock's file was deleted, replaced or moved: a file without its name excludes nobody.
+    [[nodiscard]] static bool still_held(session& s, const key& k, mode m, const grant& g) noexcept;
+    static released release(session& s, const key& k, mode m, const grant& g) noexcept;
+    static void sever(session& s, const grant& g) noexcept;
+
+    /// Processes, from /proc/locks: see holders.hpp. Empty where there is no such file.
+    [[nodiscard]] static std::vector<holder> holders(session& s, const key& k);
+};
+
+static_assert(backend<lock_database> && shared_backend<lock_database>);
+
+}  // namespace dlock::sqlite

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/sqlite/error.hpp>
+
+#include <cerrno>
+#include <system_error>
+
+#include <soci/sqlite3/soci-sqlite3.h>
+
+namespace dlock::sqlite {
+namespace {
+
+errc reason(int code, int system) noexcept {
+    switch (system) {
+        case EMFILE:
+        case ENFILE:
+        case ENOSPC:
+        case EDQUOT:
+        case ENOLCK: return errc::exhausted;
+        default: break;
+    }
+    switch (code) {
+        case SQLITE_READONLY_DBMOVED:
+        case SQLITE_IOERR_VNODE: return errc::lost;
+        case SQLITE_IOERR_NOMEM: return errc::exhausted;
+        default: break;
+    }
+    switch (code & 0xff) {
+        case SQLITE_FULL:
+        case SQLITE_NOMEM: return errc::exhausted;
+        default: return errc::server_error;
+    }
+}
+
+}  // namespace
+
+lock_error failure(int code, int system, const std::string& doing) {
+    std::string what = "dlock: cannot " + doing + ": " + sqlite_api::sqlite3_errstr(code);
+    if (system != 0) what += " (" + std::generic_category().message(system) + ")";
+    return {reason(code, system), what, std::to_string(code)};
+}
+
+}  // namespace dlock::sqlite

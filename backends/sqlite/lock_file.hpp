@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// One connection to one lock database, which holds its lock once or not at all. Internal to this backend.
+//
+// The file is never unlinked and never opened otherwise. One thread at a time; not in a forked child.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stop_token>
+#include <string>
+
+#include <dlock/backend.hpp>
+#include <dlock/deadline.hpp>
+#include <dlock/soci/fwd.hpp>
+#include <dlock/sqlite/file_id.hpp>
+#include <dlock/sqlite/key.hpp>
+
+namespace sqlite_api {
+struct sqlite3;
+struct sqlite3_stmt;
+}  // namespace sqlite_api
+
+namespace dlock::sqlite {
+
+class lock_file {
+public:
+    /// Opens the database, and creates it when it is not there.
+    /// \throws lock_error  server_error, exhausted: the message names the file and the reason
+    lock_file(const std::filesystem::path& file, const key& k);
+
+    /// Closes the connection; what it holds is free.
+    ~lock_file();
+    lock_file(const lock_file&) = delete;
+    lock_file& operator=(const lock_file&) = delete;
+
+    /// Whether the lock was granted, at the latest when `until` has passed, a stop is requested or the file has lost its
+    /// name. Otherwise, and when it throws: see unlocked().
+    /// \throws lock_error  unsupported in WAL mode; server_error, exhausted
+    [[nodiscard]] bool acquire(mode m, deadline until, const std::stop_token& stop);
+
+    void release() noexcept;
+
+    /// Proof that this connection holds nothing: no transaction, and no lock on the file. One that cannot give it must be closed.
+    [[nodiscard]] bool unlocked() const noexcept;
+
+    /// Whether the path still names the file that is open here. A lock on any other file excludes nobody.
+    [[nodiscard]] bool in_place() const noexcept;
+
+private:
+    struct finalize {
+        void operator()(sqlite_api::sqlite3_stmt* statement) const noexcept;
+    };
+    using statement = std::unique_ptr<sqlite_api::sqlite3_stmt, finalize>;
+
+    /// One wait; SQLite asks it what to do each time it finds the file locked.
+    struct wait {
+        deadline until;
+        const std::stop_token& stop;
+        unsigned naps = 0;
+    };
+
+    static int on_busy(void* self, int) noexcept;
+    bool nap(wait& w) noexcept;
+    [[nodiscard]] statement prepare(const char* sql) const;
+    void require_grip(mode m) const;
+
+    std::string path_;
+    std::unique_ptr<soci::session> connection_;
+    sqlite_api::sqlite3* database_ = nullptr;
+    std::optional<file_id> id_;
+    statement begin_exclusive_, begin_shared_, read_, release_;
+    wait* wait_ = nullptr;
+    std::minstd_rand jitter_;
+};
+
+}  // namespace dlock::sqlite

@@ -1,0 +1,126 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/sqlite/lock_files.hpp>
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include <dlock/error.hpp>
+
+namespace dlock::sqlite {
+namespace {
+
+/// How many forks this process descends from, counted from the first call on. Costs nothing to look at, unlike getpid().
+unsigned forks() noexcept {
+    static std::atomic<unsigned> count = 0;
+    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { ++count; });
+    return registered == 0 ? count.load(std::memory_order_relaxed) : 0;
+}
+
+}  // namespace
+
+lock_files::lock_files(std::filesystem::path directory) : directory_{std::move(directory)}, forks_{forks()} {}
+
+bool lock_files::in_forked_child() const noexcept { return forks() != forks_; }
+
+std::size_t lock_files::held() const noexcept {
+    if (in_forked_child()) return 0;
+    return static_cast<std::size_t>(std::ranges::count_if(held_, [](const connection& c) { return c.file.in_place(); }));
+}
+
+lock_files::connections::iterator lock_files::open(const key& k) {
+    if (const auto known = by_key_.find(k.digest()); known != by_key_.end()) return known->second;
+    while (idle_.size() >= most_idle) close(idle_.begin());
+    const auto at = idle_.emplace(idle_.end(), directory_ / k.file(), k);
+    by_key_.emplace(at->of, at);
+    return at;
+}
+
+void lock_files::close(connections::iterator at) noexcept {
+    by_key_.erase(at->of);
+    (at->serial == 0 ? idle_ : held_).erase(at);
+}
+
+std::optional<lock_files::connections::iterator> lock_files::find(const key& k, const grant& g) const noexcept {
+    if (in_forked_child()) return std::nullopt;
+    const auto known = by_key_.find(k.digest());
+    if (known == by_key_.end() || known->second->serial != g.serial) return std::nullopt;
+    return known->second;
+}
+
+std::optional<grant> lock_files::acquire(const key& k, mode m, deadline until, const std::stop_token& stop) {
+    if (in_forked_child()) {
+        throw lock_error{errc::lost, "dlock: a forked child cannot use the SQLite session of its parent; make one after the fork"};
+    }
+    if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+
+    for (int replaced = 0; replaced < 8;) {
+        const auto at = open(k);
+        if (at->serial != 0) {
+            if (at->file.in_place()) throw lock_error{errc::already_owned, "dlock: this session holds this lock already"};
+            close(at);  // lost since, with its file
+            continue;
+        }
+        bool granted = false;
+        try {
+            granted = at->file.acquire(m, until, stop);
+        } catch (...) {
+            close(at);
+            throw;
+        }
+        if (!at->file.in_place()) {  // a lock on a file without its name excludes nobody
+            close(at);
+            ++replaced;
+            continue;
+        }
+        if (granted) {
+            at->serial = ++last_serial_;
+            held_.splice(held_.end(), idle_, at);
+            return grant{at->serial};
+        }
+        if (!at->file.unlocked()) close(at);
+        if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+        if (until.expired()) return std::nullopt;
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});  // SQLite gave up without asking whether to wait
+    }
+    throw lock_error{errc::server_error, "dlock: " + (directory_ / k.file()).string() + " is replaced again and again"};
+}
+
+bool lock_files::still_held(const key& k, const grant& g) const noexcept {
+    const auto at = find(k, g);
+    return at && (*at)->file.in_place();
+}
+
+released lock_files::release(const key& k, const grant& g) noexcept {
+    const auto found = find(k, g);
+    if (!found) return released::lost;
+    const auto at = *found;
+    at->file.release();
+    const bool in_place = at->file.in_place();
+    if (!in_place || !at->file.unlocked()) {
+        close(at);
+    } else {
+        at->serial = 0;
+        idle_.splice(idle_.end(), held_, at);
+        if (idle_.size() > most_idle) close(idle_.begin());
+    }
+    return in_place ? released::yes : released::lost;
+}
+
+void lock_files::sever(const grant& g) noexcept {
+    if (in_forked_child()) return;
+    for (const auto& held : held_) {
+        if (held.serial != g.serial) continue;
+        by_key_.clear();
+        held_.clear();
+        idle_.clear();
+        return;
+    }
+}
+
+}  // namespace dlock::sqlite

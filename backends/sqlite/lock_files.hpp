@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// What is behind a session: a connection per lock that it holds, and some idle ones, so that taking the same lock again
+// opens nothing. Internal to this backend.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <list>
+#include <optional>
+#include <stop_token>
+#include <unordered_map>
+
+#include <dlock/backend.hpp>
+#include <dlock/deadline.hpp>
+#include <dlock/sqlite/key.hpp>
+#include <dlock/sqlite/lock_file.hpp>
+#include <dlock/sqlite/session.hpp>
+
+namespace dlock::sqlite {
+
+class lock_files {
+public:
+    static constexpr std::size_t most_idle = 16;
+
+    explicit lock_files(std::filesystem::path directory);
+
+    [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
+
+    [[nodiscard]] std::size_t held() const noexcept;
+
+    /// Whether this is the copy in a child of the process that made it. POSIX locks are not inherited, so it holds nothing.
+    [[nodiscard]] bool in_forked_child() const noexcept;
+
+    /// As lock_database's.
+    [[nodiscard]] std::optional<grant> acquire(const key& k, mode m, deadline until, const std::stop_token& stop);
+    [[nodiscard]] bool still_held(const key& k, const grant& g) const noexcept;
+    released release(const key& k, const grant& g) noexcept;
+    void sever(const grant& g) noexcept;
+
+private:
+    using digest = std::array<std::uint8_t, 16>;
+
+    struct connection {
+        connection(const std::filesystem::path& path, const key& k) : file{path, k}, of{k.digest()} {}
+
+        lock_file file;
+        digest of;
+        std::uint64_t serial = 0;  ///< of the grant; 0: idle
+    };
+    using connections = std::list<connection>;
+
+    struct hash {
+        std::size_t operator()(const digest& d) const noexcept {
+            std::size_t value;
+            std::memcpy(&value, d.data(), sizeof value);  // it is a hash already
+            return value;
+        }
+    };
+
+    connections::iterator open(const key& k);
+    void close(connections::iterator at) noexcept;
+    [[nodiscard]] std::optional<connections::iterator> find(const key& k, const grant& g) const noexcept;
+
+    std::filesystem::path directory_;
+    unsigned forks_;  ///< how many this process had come through when the session was made
+    std::uint64_t last_serial_ = 0;
+    connections held_;
+    connections idle_;  ///< the one used longest ago first
+    std::unordered_map<digest, connections::iterator, hash> by_key_;
+};
+
+}  // namespace dlock::sqlite

@@ -1,0 +1,71 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// A directory of lock databases: the owner of SQLite locks, as a soci::session is the owner of a server's.
+//
+// Each key is a file of its own in the directory, each lock that is held a connection to its file. Sessions of the same
+// directory exclude each other, in one process as in many. What is held is free when the session ends, and at once when
+// the process does, however it ends.
+//
+// One thread at a time uses a session and its locks; which thread may change. In a forked child a session is lost and
+// holds nothing. Make sessions after fork(), or in a program that exec() starts: SQLite does not survive a fork while a
+// database is open. https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
+//
+// The directory is on a local file system. On a network one the locks are as good as its fcntl(2) locks, and SQLite warns
+// of those: https://www.sqlite.org/faq.html#q5
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include <dlock/soci/fwd.hpp>
+#include <dlock/sqlite/key.hpp>
+
+namespace dlock::sqlite {
+
+class lock_files;
+
+/// What must be remembered of a grant.
+struct grant {
+    std::uint64_t serial = 0;  ///< counts the grants of a session
+};
+
+class session {
+public:
+    /// Creates the directory unless it is there; its parent must be.
+    /// \throws lock_error  server_error: it cannot be created, or is no directory; unsupported: its path contains a '"',
+    ///                     which SOCI cannot open
+    explicit session(const std::filesystem::path& directory);
+
+    /// Frees what is held.
+    ~session();
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+
+    /// Absolute, without symbolic links.
+    [[nodiscard]] const std::filesystem::path& directory() const noexcept;
+
+    /// How many locks it holds.
+    [[nodiscard]] std::size_t held() const noexcept;
+
+    /// The file that stands for a key. Do not open it in a process that uses dlock: closing it would free the lock.
+    [[nodiscard]] std::filesystem::path file(const key& k) const;
+
+private:
+    friend struct lock_database;
+
+    std::unique_ptr<lock_files> files_;
+};
+
+/// The directory of locks that belongs to the SQLite database of a session: beside it, `<file>-locks`.
+/// \throws lock_error  unsupported: the session is not SQLite's, or its database is in memory or temporary; lost: it is closed
+[[nodiscard]] std::filesystem::path directory_beside(soci::session& database);
+
+/// The session of that directory, the same one for as long as somebody keeps it: so what two locks made from one
+/// soci::session do to each other is what they would do on any other server (errc::already_owned). Any thread.
+/// \throws lock_error  as directory_beside() and session's constructor
+[[nodiscard]] std::shared_ptr<session> session_beside(soci::session& database);
+
+}  // namespace dlock::sqlite

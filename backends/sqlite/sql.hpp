@@ -1,0 +1,34 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Every statement this backend runs. A lock is a transaction that is kept open on a database of its own: SQLite locks the
+// whole file, and nothing is ever written in it after its creation. https://www.sqlite.org/lockingv3.html
+#pragma once
+
+namespace dlock::sqlite::sql {
+
+/// An EXCLUSIVE lock at once. While it waits for readers to leave it keeps a PENDING lock, which lets no new ones in: no
+/// writer starves. https://www.sqlite.org/lang_transaction.html#deferred_immediate_and_exclusive_transactions
+inline constexpr const char* begin_exclusive = "BEGIN EXCLUSIVE";
+
+/// A deferred transaction takes its SHARED lock with its first read; this one reads a field of the file's header.
+inline constexpr const char* begin_shared = "BEGIN";
+inline constexpr const char* read = "PRAGMA main.user_version";
+
+inline constexpr const char* release = "ROLLBACK";
+
+/// In WAL mode writers do not exclude readers. https://www.sqlite.org/wal.html
+inline constexpr const char* journal_mode = "PRAGMA main.journal_mode";
+
+/// A new lock database, made under another name (so it needs no journal): small, and with the name in it for who wonders
+/// what the file stands for.
+inline constexpr const char* create[] = {
+    "PRAGMA journal_mode = OFF",
+    "PRAGMA page_size = 512",
+    "BEGIN",
+    "CREATE TABLE dlock (kind TEXT NOT NULL, name TEXT NOT NULL)",
+};
+inline constexpr const char* insert = "INSERT INTO dlock VALUES (:kind, :name)";
+inline constexpr const char* commit = "COMMIT";
+
+}  // namespace dlock::sqlite::sql
