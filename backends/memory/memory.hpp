@@ -15,6 +15,7 @@
 // Not a mutex: std::mutex and std::shared_mutex are what threads of one process should use.
 #pragma once
 
+#include <dlock/keys/in_namespace.hpp>
 #include <dlock/keys/verbatim_key.hpp>
 #include <dlock/lock.hpp>
 #include <dlock/memory/backend.hpp>

@@ -25,9 +25,10 @@ fs::path made(const fs::path& directory) {
     if (directory.string().find('"') != std::string::npos) {
         throw lock_error{errc::unsupported, "dlock: the path of a lock directory must not contain '\"': " + directory.string()};
     }
-    std::error_code failed;
-    fs::create_directory(directory, failed);
+    std::error_code not_made, failed;
+    fs::create_directory(directory, not_made);
     const auto canonical = fs::canonical(directory, failed);  // of whatever is there now, made by whomever
+    if (failed && not_made) failed = not_made;
     if (!failed && !fs::is_directory(canonical, failed) && !failed) failed = std::make_error_code(std::errc::not_a_directory);
     if (failed) {
         throw lock_error{errc::server_error, "dlock: no lock directory at " + directory.string() + ": " + failed.message()};

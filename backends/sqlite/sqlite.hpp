@@ -20,6 +20,7 @@
 // anything on a network file system, or after somebody opened and closed a lock file in a process that holds its lock.
 #pragma once
 
+#include <dlock/keys/in_namespace.hpp>
 #include <dlock/keys/verbatim_key.hpp>
 #include <dlock/lock.hpp>
 #include <dlock/sqlite/backend.hpp>

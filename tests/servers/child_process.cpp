@@ -14,7 +14,7 @@
 #include <exception>
 #include <fstream>
 #include <future>
-#include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -175,8 +175,9 @@ bool in_use(const std::filesystem::path& log) {
 }
 
 std::string contents(const std::filesystem::path& file) {
-    std::ifstream in{file, std::ios::binary};
-    return {std::istreambuf_iterator<char>{in}, {}};
+    std::ostringstream all;
+    all << std::ifstream{file, std::ios::binary}.rdbuf();  // throws nothing when a file of /proc vanishes meanwhile
+    return all.str();
 }
 
 std::string tail(const std::filesystem::path& log) {

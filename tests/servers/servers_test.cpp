@@ -271,8 +271,8 @@ TEST(ChildProcess, IsNotRootWhenUnprivileged) {
 
 TEST(TemporaryDirectory, RemovesWhatAKilledTestHasLeft) {
     const temporary_directory kept;
-    const fs::path left = "/tmp/dlock-server.left-by-a-killed-test";
-    fs::create_directories(left / "data");
+    std::string left = "/tmp/dlock-server.XXXXXX";
+    ASSERT_NE(::mkdtemp(left.data()), nullptr);
     run({.command = {fs::read_symlink("/proc/self/exe"), "--gtest_filter=ChildProcess.IsNotRoot*", "--gtest_output="},
          .environment = {"TEST_PREMATURE_EXIT_FILE="}},
         60s);
