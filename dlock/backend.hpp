@@ -49,6 +49,13 @@ enum class released : std::uint8_t {
     pending,  ///< the server takes no statement now (an aborted transaction); it is sent with the next use of the session
 };
 
+/// What is known of a lock on the client's side.
+enum class lock_state : std::uint8_t {
+    unlocked,  ///< not asked for, or given back
+    held,      ///< granted, and nothing speaks against it
+    lost,      ///< granted, and gone since: with its session, its transaction, its file
+};
+
 /// A session that holds a lock, as the server describes it.
 struct holder {
     std::string session;      ///< the server's own id: a backend's pid, a connection id, a process id
@@ -91,6 +98,15 @@ concept transaction_backend =
     (detail::acquires<B> || detail::unmet<"dlock: Backend must offer session_type, key_type, grant_type, has_shared, check, "
                                           "try_acquire, acquire_until, still_held and holders">) &&
     (!detail::releases<B> || detail::unmet<"dlock: a transaction-level Backend cannot release">);
+
+/// A backend that tells of a loss without being asked: `B::lost(s, k, m, g)` gives a std::stop_token whose stop is
+/// requested as soon as the grant is known to be lost, from whichever thread notices, without a query.
+template <class B>
+concept loss_signalling_backend =
+    detail::acquires<B> &&
+    (requires(typename B::session_type& session, const typename B::key_type& key, mode m, const typename B::grant_type& grant) {
+        { B::lost(session, key, m, grant) } -> std::same_as<std::stop_token>;
+    } || detail::unmet<"dlock: this Backend cannot tell of a loss without being asked; use state()">);
 
 /// A backend with readers and writers.
 template <class B>

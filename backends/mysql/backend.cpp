@@ -216,6 +216,8 @@ bool named::still_held(session_type& session, const key_type&, mode, const grant
     return on.find(granted.serial) != nullptr && on.serves(session) && on.is_alive();
 }
 
+std::stop_token named::lost(session_type&, const key_type&, mode, const grant& granted) { return granted.on->lost(granted.serial); }
+
 released named::release(session_type& session, const key_type& key, mode, const grant& granted) noexcept {
     auto& on = *granted.on;
     auto* const lock = on.find(granted.serial);

@@ -47,12 +47,13 @@ struct named {
     [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m, deadline until,
                                                                  const std::stop_token& stop);
     [[nodiscard]] static bool still_held(session_type& session, const key_type& key, mode m, const grant_type& granted) noexcept;
+    [[nodiscard]] static std::stop_token lost(session_type& session, const key_type& key, mode m, const grant_type& granted);
     [[nodiscard]] static released release(session_type& session, const key_type& key, mode m, const grant_type& granted) noexcept;
     static void sever(session_type& session, const grant_type& granted) noexcept;
     [[nodiscard]] static std::vector<holder> holders(session_type& session, const key_type& key);
 };
 
-static_assert(backend<named>);
+static_assert(backend<named> && loss_signalling_backend<named>);
 
 /// Declares that the pooler in front of this session gives it one server connection for as long as it lives. Without it a
 /// lock throws errc::unsupported behind any pooler, because one that shares server connections lets two clients hold the

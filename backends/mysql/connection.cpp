@@ -164,11 +164,19 @@ void connection::forget(std::uint64_t serial) noexcept {
         spare_.release_pending = false;
         held_.pop_back();
     }
+    if (losses_) losses_->forget(serial);
 }
 
 void connection::lose_all() noexcept {
     held_.clear();
     lost_below_ = next_serial_;
+    if (losses_) losses_->raise();
+}
+
+std::stop_token connection::lost(std::uint64_t serial) {
+    if (!losses_) losses_ = std::make_shared<detail::loss_signal>();
+    if (!watch_) watch_.emplace(mysql_get_socket(handle_), losses_);
+    return losses_->of(serial);
 }
 
 }  // namespace dlock::mysql

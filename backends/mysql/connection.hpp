@@ -16,6 +16,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +25,7 @@
 #include <mysql.h>
 
 #include <dlock/mysql/server.hpp>
+#include <dlock/soci/end_watch.hpp>
 #include <dlock/soci/fwd.hpp>
 
 namespace dlock::mysql {
@@ -95,6 +98,8 @@ public:
     /// Whether a grant that is not found any more was lost; otherwise it was released.
     [[nodiscard]] bool has_lost(std::uint64_t serial) const noexcept { return serial < lost_below_; }
     void lose_all() noexcept;
+    /// Tells when this grant is lost. Watches the connection from the first call on. \pre serves(the session)
+    [[nodiscard]] std::stop_token lost(std::uint64_t serial);
 
     explicit connection(MYSQL* handle) noexcept;
 
@@ -122,6 +127,8 @@ private:
     std::uint64_t next_serial_ = 1;
     std::uint64_t lost_below_ = 1;
     std::vector<held_lock> held_;
+    std::shared_ptr<detail::loss_signal> losses_;  ///< null until somebody asks
+    std::optional<soci_support::end_watch> watch_;
     held_lock spare_;  ///< its string goes to and fro, so that locking the same name again allocates nothing
 };
 

@@ -159,6 +159,10 @@ bool advisory_base::still_held(soci::session& session, const key_type&, mode, co
     return granted.on->serves(session) && granted.on->find(granted.serial) != nullptr;
 }
 
+std::stop_token advisory_base::lost(soci::session&, const key_type&, mode, const grant& granted) {
+    return granted.on->lost(granted.serial);
+}
+
 std::vector<holder> advisory_base::holders(soci::session& session, const key_type& key) {
     const auto on = ready(session, scope::session);
     const auto answer = statement::holders(*on, key);

@@ -43,6 +43,7 @@ struct advisory_base {
     static void check(session_type&, const key_type&) noexcept {}  // every key is as good as any other
     [[nodiscard]] static std::vector<holder> holders(session_type& session, const key_type& key);
     [[nodiscard]] static bool still_held(session_type& session, const key_type& key, mode m, const grant_type& granted) noexcept;
+    [[nodiscard]] static std::stop_token lost(session_type& session, const key_type& key, mode m, const grant_type& granted);
 };
 
 /// Session-level: held until unlock() or the end of the session, across transactions.
@@ -62,6 +63,7 @@ struct transaction_advisory : advisory_base {
 };
 
 static_assert(backend<advisory> && transaction_backend<transaction_advisory>);
+static_assert(loss_signalling_backend<advisory> && loss_signalling_backend<transaction_advisory>);
 
 /// Declares that the pooler in front of this session gives it one server connection for as long as it lives (PgBouncer:
 /// pool_mode = session). Without it a session-level lock throws errc::unsupported behind any pooler, because one that

@@ -103,8 +103,10 @@ bool connection::scrub(soci::session& session) noexcept {
 
 bool connection::serves(soci::session& session) noexcept {
     auto* const native = session.get_backend();
-    return handle_ != nullptr && native != nullptr && static_cast<soci::postgresql_session_backend*>(native)->conn_ == handle_ &&
-           !has_ended(handle_);
+    if (handle_ == nullptr || native == nullptr || static_cast<soci::postgresql_session_backend*>(native)->conn_ != handle_) return false;
+    if (!has_ended(handle_)) return true;
+    lose_all();
+    return false;
 }
 
 void connection::sever() noexcept {
@@ -115,11 +117,19 @@ void connection::sever() noexcept {
 void connection::end() noexcept {
     handle_ = nullptr;
     lose_all();
+    watch_.reset();
 }
 
 void connection::lose_all() noexcept {
     held_.clear();
     lost_below_ = next_serial_;
+    if (losses_) losses_->raise();
+}
+
+std::stop_token connection::lost(std::uint64_t serial) {
+    if (!losses_) losses_ = std::make_shared<detail::loss_signal>();
+    if (!watch_) watch_.emplace(PQsocket(handle_), losses_);
+    return losses_->of(serial);
 }
 
 void connection::saw(const char* tag) noexcept {
@@ -174,7 +184,7 @@ connection::held_lock* connection::find_if(Predicate wanted) noexcept {
     const auto at = std::find_if(held_.begin(), held_.end(), wanted);
     if (at == held_.end()) return nullptr;
     if (at->scope == scope::transaction && !transaction_holds(*at)) {
-        held_.erase(at);
+        forget(at->serial);
         return nullptr;
     }
     return &*at;
@@ -195,6 +205,7 @@ std::uint64_t connection::remember(const postgresql::key& key, mode m, scope whe
 
 void connection::forget(std::uint64_t serial) noexcept {
     std::erase_if(held_, [&](const held_lock& lock) { return lock.serial == serial; });
+    if (losses_) losses_->forget(serial);
 }
 
 bool connection::transaction_holds(held_lock& lock) noexcept {
@@ -208,9 +219,13 @@ bool connection::transaction_holds(held_lock& lock) noexcept {
 }
 
 void connection::release_pending() noexcept {
-    std::erase_if(held_, [&](const held_lock& lock) {
-        return lock.release_pending && statement::release(*this, lock.key, lock.mode) != released::pending;
-    });
+    for (;;) {
+        const auto at = std::find_if(held_.begin(), held_.end(), [](const held_lock& lock) { return lock.release_pending; });
+        if (at == held_.end()) return;
+        const auto serial = at->serial;
+        if (statement::release(*this, at->key, at->mode) == released::pending) return;
+        forget(serial);  // by its number: a release that fails severs, and nothing is held then
+    }
 }
 
 }  // namespace dlock::postgresql

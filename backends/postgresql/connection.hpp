@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <vector>
 
 #include <libpq-fe.h>
@@ -20,6 +21,7 @@
 #include <dlock/backend.hpp>
 #include <dlock/postgresql/backend.hpp>
 #include <dlock/postgresql/sql.hpp>
+#include <dlock/soci/end_watch.hpp>
 #include <dlock/soci/fwd.hpp>
 
 namespace dlock::postgresql {
@@ -71,6 +73,8 @@ public:
     void forget(std::uint64_t serial) noexcept;
     /// Whether a grant that is not found any more was lost; otherwise it was released.
     [[nodiscard]] bool has_lost(std::uint64_t serial) const noexcept { return serial < lost_below_; }
+    /// Tells when this grant is lost. Watches the connection from the first call on.
+    [[nodiscard]] std::stop_token lost(std::uint64_t serial);
     /// Makes room, so that remember() cannot throw after the server has granted.
     void reserve_one() { held_.reserve(held_.size() + 1); }
 
@@ -118,6 +122,8 @@ private:
     std::uint64_t lost_below_ = 1;
     std::uint64_t rollbacks_ = 0;
     std::vector<held_lock> held_;
+    std::shared_ptr<detail::loss_signal> losses_;  ///< null until somebody asks
+    std::optional<soci_support::end_watch> watch_;
 };
 
 }  // namespace dlock::postgresql

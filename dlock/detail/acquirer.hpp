@@ -13,6 +13,7 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/detail/loss_signal.hpp>
 #include <dlock/error.hpp>
 #include <dlock/key_policy.hpp>
 #include <dlock/wait_policy.hpp>
@@ -85,6 +86,23 @@ public:
     /// as the session is known to have ended or to have been replaced. No round trip.
     [[nodiscard]] bool owns_lock() const noexcept {
         return grant_ && Backend::still_held(session_, key_, mode_, *grant_);
+    }
+
+    /// As owns_lock(), and tells a lock that is lost from one that was never held or given back.
+    [[nodiscard]] lock_state state() const noexcept {
+        if (!grant_) return lock_state::unlocked;
+        return owns_lock() ? lock_state::held : lock_state::lost;
+    }
+
+    /// A token that tells when the lock is lost, while it is held now: stop is requested as soon as the session is known to
+    /// have ended, by a thread that watches for it or by the one that notices first. Callbacks run on that thread: keep them
+    /// short, and do not use the session in them. Of a lock that is not held: a token that has told already.
+    /// Nothing is watched until this is called. No round trip, now or later.
+    /// \throws lock_error  server_error: the process is out of descriptors
+    [[nodiscard]] std::stop_token lost() const
+        requires loss_signalling_backend<Backend>
+    {
+        return owns_lock() ? Backend::lost(session_, key_, mode_, *grant_) : loss_signal::raised();
     }
 
     /// Who holds this key now, whether through dlock or not; empty when nobody does.

@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The news that a session has ended, for whoever holds a lock on it. Nothing of it exists until somebody asks.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+namespace dlock::detail {
+
+/// The tokens of the grants of one session. Any thread may call any member.
+class loss_signal {
+public:
+    /// Stop is requested when the session ends, by the thread that notices first; that thread runs the callbacks.
+    [[nodiscard]] std::stop_token of(std::uint64_t grant) {
+        const std::lock_guard guard{mutex_};
+        for (const auto& [known, source] : grants_) {
+            if (known == grant) return source.get_token();
+        }
+        return grants_.emplace_back(grant, std::stop_source{}).second.get_token();
+    }
+
+    /// The grant has ended well: its token stays silent.
+    void forget(std::uint64_t grant) noexcept {
+        const std::lock_guard guard{mutex_};
+        std::erase_if(grants_, [&](const auto& known) { return known.first == grant; });
+    }
+
+    /// Every grant that has a token is lost.
+    void raise() noexcept {
+        std::vector<std::pair<std::uint64_t, std::stop_source>> lost;
+        {
+            const std::lock_guard guard{mutex_};
+            lost.swap(grants_);
+        }
+        for (auto& [grant, source] : lost) source.request_stop();  // without the mutex: a callback may come back here
+    }
+
+    /// The token of what is lost already.
+    [[nodiscard]] static std::stop_token raised() {
+        std::stop_source source;
+        source.request_stop();
+        return source.get_token();
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<std::pair<std::uint64_t, std::stop_source>> grants_;
+};
+
+}  // namespace dlock::detail
