@@ -208,9 +208,13 @@ bool connection::transaction_holds(held_lock& lock) noexcept {
 }
 
 void connection::release_pending() noexcept {
-    std::erase_if(held_, [&](const held_lock& lock) {
-        return lock.release_pending && statement::release(*this, lock.key, lock.mode) != released::pending;
-    });
+    for (;;) {
+        const auto at = std::find_if(held_.begin(), held_.end(), [](const held_lock& lock) { return lock.release_pending; });
+        if (at == held_.end()) return;
+        const auto serial = at->serial;
+        if (statement::release(*this, at->key, at->mode) == released::pending) return;
+        forget(serial);  // by its number: a release that fails severs, and nothing is held then
+    }
 }
 
 }  // namespace dlock::postgresql
