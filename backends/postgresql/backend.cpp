@@ -168,6 +168,7 @@ std::vector<holder> advisory_base::holders(soci::session& session, const key_typ
     const auto answer = statement::holders(*on, key);
     if (!answer.ok()) throw error_from(answer, on->handle());
     std::vector<holder> found;
+    found.reserve(static_cast<std::size_t>(answer.rows()));
     for (int row = 0; row < answer.rows(); ++row) found.push_back({answer.text(row, 0), answer.text(row, 1)});
     return found;
 }

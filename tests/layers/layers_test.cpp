@@ -18,7 +18,8 @@ using packages = std::set<std::string, std::less<>>;
 using arrows = std::map<std::string, packages, std::less<>>;
 
 const arrows allowed{
-    {"//", {"//backends", "//backends/memory", "//backends/mysql", "//backends/postgresql", "//backends/sqlite", "//dlock"}},
+    {"//",
+     {"//backends", "//backends/memory", "//backends/mysql", "//backends/postgresql", "//backends/sqlite", "//dlock"}},
     {"//backends",
      {"//backends/mysql", "//backends/postgresql", "//backends/soci", "//backends/sqlite", "//dlock", "@soci//"}},
     {"//backends/memory", {"//dlock"}},
