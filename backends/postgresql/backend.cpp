@@ -74,8 +74,10 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
     const auto answer = statement::acquire(*on, what, stop);
     if (answer.ok()) {
         if (answer.is_null(0)) refuse(*on, what, answer);
-        if (!answer.is_true(0)) return std::nullopt;
+        const fencing_token token{what.fenced ? answer.number(0) : 0};
+        if (what.fenced ? token.value == 0 : !answer.is_true(0)) return std::nullopt;
         auto taken = granted();
+        taken.token = token;
         if (stop.stop_requested() && what.scope == scope::session) {  // it came too late to stop the server, not the caller
             (void)advisory::release(session, what.key, what.mode, taken);
             throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
@@ -85,23 +87,37 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
     const auto error = error_from(answer, on->handle());
     if (error.reason() == errc::lost) throw error;
     const bool timed_out = error.reason() == errc::timed_out;
-    if (prove(*on, what, timed_out)) return granted();
+    if (prove(*on, what, timed_out && !what.fenced)) return granted();  // a ghost has no token
     if (timed_out) return std::nullopt;
+    if (what.fenced && (error.native() == sqlstate::undefined_table || error.native() == sqlstate::insufficient_privilege)) {
+        throw lock_error{errc::unsupported,
+                         "dlock: a fenced lock draws from the sequence public.dlock_fence: call postgresql::create_fence() once, and "
+                         "grant USAGE on it",
+                         error.native()};
+    }
     if (error.reason() == errc::cancelled && stop.stop_requested()) {
         throw lock_error{errc::cancelled, "dlock: the wait was cancelled", error.native()};
     }
     throw error;
 }
 
-std::optional<grant> acquire(soci::session& session, const key& key, mode m, scope where, const deadline* until,
+enum class fencing : bool { no, yes };
+
+std::optional<grant> acquire(soci::session& session, const key& key, mode m, scope where, fencing with, const deadline* until,
                              const std::stop_token& stop) {
     const auto on = ready(session, where);
     if (on->find(key) != nullptr) {
         throw lock_error{errc::already_owned, "dlock: another lock object holds this key on the same session, which owns the lock"};
     }
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+    if (with == fencing::yes && PQtransactionStatus(on->handle()) != PQTRANS_IDLE) {
+        throw lock_error{errc::unsupported,
+                         "dlock: a crash of the server would take back a fencing token that was drawn inside an open transaction: lock "
+                         "before the transaction begins"};
+    }
     on->reserve_one();
-    statement::request what{key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), std::nullopt};
+    statement::request what{
+        key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), std::nullopt, with == fencing::yes};
     if (until == nullptr) return acquire_once(session, on, what, stop);
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days
     for (;;) {
@@ -123,21 +139,30 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
 }  // namespace
 
 std::optional<grant> advisory::try_acquire(soci::session& session, const key_type& key, mode m) {
-    return acquire(session, key, m, scope::session, nullptr, {});
+    return acquire(session, key, m, scope::session, fencing::no, nullptr, {});
 }
 
 std::optional<grant> advisory::acquire_until(soci::session& session, const key_type& key, mode m, deadline until,
                                              const std::stop_token& stop) {
-    return acquire(session, key, m, scope::session, &until, stop);
+    return acquire(session, key, m, scope::session, fencing::no, &until, stop);
+}
+
+std::optional<grant> fenced_advisory::try_acquire(soci::session& session, const key_type& key, mode m) {
+    return acquire(session, key, m, scope::session, fencing::yes, nullptr, {});
+}
+
+std::optional<grant> fenced_advisory::acquire_until(soci::session& session, const key_type& key, mode m, deadline until,
+                                                    const std::stop_token& stop) {
+    return acquire(session, key, m, scope::session, fencing::yes, &until, stop);
 }
 
 std::optional<grant> transaction_advisory::try_acquire(soci::session& session, const key_type& key, mode m) {
-    return acquire(session, key, m, scope::transaction, nullptr, {});
+    return acquire(session, key, m, scope::transaction, fencing::no, nullptr, {});
 }
 
 std::optional<grant> transaction_advisory::acquire_until(soci::session& session, const key_type& key, mode m, deadline until,
                                                          const std::stop_token& stop) {
-    return acquire(session, key, m, scope::transaction, &until, stop);
+    return acquire(session, key, m, scope::transaction, fencing::no, &until, stop);
 }
 
 released advisory::release(soci::session&, const key_type& key, mode m, const grant& granted) noexcept {
@@ -171,6 +196,15 @@ std::vector<holder> advisory_base::holders(soci::session& session, const key_typ
     found.reserve(static_cast<std::size_t>(answer.rows()));
     for (int row = 0; row < answer.rows(); ++row) found.push_back({answer.text(row, 0), answer.text(row, 1)});
     return found;
+}
+
+void create_fence(soci::session& session) {
+    const auto on = ready(session, scope::session);
+    const result answer{PQexec(on->handle(), sql::create_fence)};
+    // "if not exists" is not atomic: of two that create it at once, one fails, and that is as good
+    if (!answer.ok() && answer.sqlstate() != sqlstate::unique_violation && answer.sqlstate() != sqlstate::duplicate_table) {
+        throw error_from(answer, on->handle());
+    }
 }
 
 void assume_session_pooling(soci::session& session) { connection::of(session)->assume_session_pooling(); }

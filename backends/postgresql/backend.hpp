@@ -20,6 +20,7 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/fencing_token.hpp>
 #include <dlock/postgresql/key.hpp>
 #include <dlock/soci/fwd.hpp>
 
@@ -31,6 +32,7 @@ class connection;
 struct grant {
     std::shared_ptr<connection> on;
     std::uint64_t serial = 0;  ///< which of the connection's grants
+    fencing_token token{};     ///< of a fenced lock
 };
 
 /// What both levels have in common.
@@ -55,6 +57,18 @@ struct advisory : advisory_base {
     static void sever(session_type& session, const grant_type& granted) noexcept;
 };
 
+/// Session-level, with a fencing token: a number of the sequence public.dlock_fence, which create_fence() creates.
+///
+/// The numbers increase across keys, holders, sessions and crashes of the server. They can repeat after a failover to an
+/// asynchronous standby, after a restore, and on a server that runs with fsync = off when the machine crashes. Inside an
+/// open transaction a crash would take the number back, so there the lock throws errc::unsupported.
+struct fenced_advisory : advisory {
+    [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& session, const key_type& key, mode m);
+    [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m, deadline until,
+                                                                 const std::stop_token& stop);
+    [[nodiscard]] static fencing_token token(const grant_type& granted) noexcept { return granted.token; }
+};
+
 /// Transaction-level: held until the transaction ends.
 struct transaction_advisory : advisory_base {
     [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& session, const key_type& key, mode m);
@@ -62,8 +76,13 @@ struct transaction_advisory : advisory_base {
                                                                  const std::stop_token& stop);
 };
 
-static_assert(backend<advisory> && transaction_backend<transaction_advisory>);
+static_assert(backend<advisory> && fencing_backend<fenced_advisory> && transaction_backend<transaction_advisory>);
 static_assert(loss_signalling_backend<advisory> && loss_signalling_backend<transaction_advisory>);
+
+/// Creates the sequence that fenced locks draw from, unless it is there. Needs CREATE on schema public; users of fenced
+/// locks then need USAGE on the sequence.
+/// \throws lock_error  lost, unsupported, server_error. One round trip.
+void create_fence(soci::session& session);
 
 /// Declares that the pooler in front of this session gives it one server connection for as long as it lives (PgBouncer:
 /// pool_mode = session). Without it a session-level lock throws errc::unsupported behind any pooler, because one that

@@ -21,6 +21,10 @@ inline constexpr std::string_view out_of_memory = "53200";  // the lock table is
 inline constexpr std::string_view invalid_statement_name = "26000";
 inline constexpr std::string_view duplicate_statement = "42P05";
 inline constexpr std::string_view in_failed_transaction = "25P02";
+inline constexpr std::string_view undefined_table = "42P01";
+inline constexpr std::string_view insufficient_privilege = "42501";
+inline constexpr std::string_view duplicate_table = "42P07";
+inline constexpr std::string_view unique_violation = "23505";
 }  // namespace sqlstate
 
 [[nodiscard]] errc reason_of(std::string_view sqlstate, const PGconn* connection) noexcept;

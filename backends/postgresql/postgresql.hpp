@@ -22,6 +22,7 @@
 namespace dlock::postgresql {
 
 using lock = basic_lock<advisory, hashed_key>;
+using fenced_lock = basic_lock<fenced_advisory, hashed_key>;
 using transaction_lock = basic_transaction_lock<transaction_advisory, hashed_key>;
 
 }  // namespace dlock::postgresql

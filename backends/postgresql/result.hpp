@@ -4,6 +4,7 @@
 // A PGresult with an owner, and what an error in it means.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -30,6 +31,10 @@ public:
     [[nodiscard]] bool is_true(int column) const noexcept { return !is_null(column) && *PQgetvalue(result_.get(), 0, column) == 't'; }
     [[nodiscard]] const char* text(int row, int column) const noexcept { return PQgetvalue(result_.get(), row, column); }
     [[nodiscard]] int integer(int column) const noexcept { return is_null(column) ? 0 : std::atoi(text(0, column)); }
+
+    [[nodiscard]] std::uint64_t number(int column) const noexcept {
+        return is_null(column) ? 0 : std::strtoull(text(0, column), nullptr, 10);
+    }
 
     /// Empty when no server spoke: the connection broke.
     [[nodiscard]] std::string_view sqlstate() const noexcept {

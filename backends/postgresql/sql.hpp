@@ -90,6 +90,28 @@ constexpr auto acquire_until() {
     }
 }
 
+/// A number from the sequence, strictly after the grant; 0: not granted. The commit that makes the number durable is waited
+/// for, whatever the session has set: a crash must not give it out again.
+/// https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT
+template <std::size_t N>
+constexpr auto fenced(const fixed_string<N>& granted) {
+    return guarded<place::alone>(
+        fixed_string{"CASE WHEN set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
+                     "ELSE current_setting('synchronous_commit') END, true) IS NOT NULL THEN coalesce(CASE WHEN "} +
+        granted + fixed_string{" THEN nextval('public.dlock_fence') END, 0) END"});
+}
+
+template <mode Mode, space Space>
+constexpr auto try_fenced() {
+    return fenced(fixed_string{"pg_try_"} + lock_suffix<scope::session, Mode>() + key_arguments<Space>());
+}
+
+template <mode Mode, space Space>
+constexpr auto until_fenced() {
+    return fenced(fixed_string{"CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN pg_"} + lock_suffix<scope::session, Mode>() +
+                  key_arguments<Space>() + fixed_string{" IS NOT NULL END"});
+}
+
 template <mode Mode, space Space>
 constexpr auto release() {
     constexpr auto unlock = [] {
@@ -146,6 +168,8 @@ constexpr auto holders() {
                         "AND ((l.classid::int8 << 32) | l.objid::int8) = $1::int8 ORDER BY l.pid"};
 }
 
+/// What create_fence() executes, and what an administrator may execute instead. Users of fenced locks need USAGE on it.
+inline constexpr const char* create_fence = "CREATE SEQUENCE IF NOT EXISTS public.dlock_fence";
 inline constexpr const char* preflight = "SELECT pg_backend_pid(), pg_is_in_recovery()";
 inline constexpr const char* savepoint = "SAVEPOINT dlock; ";
 /// A session-level lock survives this, a setting does not.
@@ -182,6 +206,8 @@ private:
 
 inline constexpr table try_alone{[](auto m, auto s) { return try_acquire<scope::session, place::alone, m.value, s.value>(); }};
 inline constexpr table until_alone{[](auto m, auto s) { return acquire_until<scope::session, place::alone, m.value, s.value>(); }};
+inline constexpr table try_fenced_alone{[](auto m, auto s) { return try_fenced<m.value, s.value>(); }};
+inline constexpr table until_fenced_alone{[](auto m, auto s) { return until_fenced<m.value, s.value>(); }};
 inline constexpr table release_alone{[](auto m, auto s) { return release<m.value, s.value>(); }};
 inline constexpr table try_in_transaction{
     [](auto m, auto s) { return try_acquire<scope::session, place::in_transaction, m.value, s.value>(); }};

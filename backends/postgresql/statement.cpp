@@ -51,27 +51,45 @@ private:
     std::array<const char*, 3> values_{key_.data(), pid_.data(), limit_.data()};
 };
 
-enum class operation : std::uint8_t { try_acquire, acquire_until, release };
+enum class operation : std::uint8_t { try_acquire, acquire_until, release, try_fenced, until_fenced };
 
-/// A statement that is prepared once per connection. Its name carries a version: the text behind it never changes.
+/// The names of an operation's prepared statements. They carry a version: the text behind a name never changes.
+template <sql::fixed_string Operation>
+constexpr auto names_of() {
+    return sql::table{[](auto m, auto s) {
+        constexpr auto mode_suffix = [] {
+            if constexpr (decltype(m)::value == mode::shared) return sql::fixed_string{"_shared"};
+            else return sql::fixed_string{""};
+        };
+        constexpr auto space_suffix = [] {
+            if constexpr (decltype(s)::value == space::pair) return sql::fixed_string{"_pair"};
+            else return sql::fixed_string{""};
+        };
+        return sql::fixed_string{"dlock_1_"} + Operation + mode_suffix() + space_suffix();
+    }};
+}
+
+/// A statement that is prepared once per connection.
 struct prepared {
-    prepared(operation what, mode m, space s) noexcept
-        : index{static_cast<std::size_t>(what) * 4 + sql::try_alone.index(m, s)},
-          name{names[index]},
-          text{what == operation::try_acquire     ? sql::try_alone.at(m, s)
-               : what == operation::acquire_until ? sql::until_alone.at(m, s)
-                                                  : sql::release_alone.at(m, s)},
-          parameters{what == operation::acquire_until ? 3 : 2} {}
-
-    static constexpr std::array<const char*, 12> names{
-        "dlock_1_try",           "dlock_1_try_pair",     "dlock_1_try_shared",   "dlock_1_try_shared_pair",
-        "dlock_1_until",         "dlock_1_until_pair",   "dlock_1_until_shared", "dlock_1_until_shared_pair",
-        "dlock_1_release",       "dlock_1_release_pair", "dlock_1_release_shared", "dlock_1_release_shared_pair"};
+    prepared(operation what, mode m, space s) noexcept : index{static_cast<std::size_t>(what) * 4 + sql::try_alone.index(m, s)} {
+        const auto is = [&](const auto& names, const auto& texts, int count) {
+            name = names.at(m, s);
+            text = texts.at(m, s);
+            parameters = count;
+        };
+        switch (what) {
+            case operation::try_acquire: is(names_of<"try">(), sql::try_alone, 2); break;
+            case operation::acquire_until: is(names_of<"until">(), sql::until_alone, 3); break;
+            case operation::release: is(names_of<"release">(), sql::release_alone, 2); break;
+            case operation::try_fenced: is(names_of<"try_fenced">(), sql::try_fenced_alone, 2); break;
+            case operation::until_fenced: is(names_of<"until_fenced">(), sql::until_fenced_alone, 3); break;
+        }
+    }
 
     std::size_t index;
-    const char* name;
-    const char* text;
-    int parameters;
+    const char* name = nullptr;
+    const char* text = nullptr;
+    int parameters = 0;
 };
 
 /// An error of the preparation is the answer.
@@ -99,10 +117,11 @@ result run_in_transaction(connection& on, const char* sql, const parameters& wit
 
 result acquire(connection& on, const request& what, const std::stop_token& stop) {
     const connection::own_statements quiet{on};
-    const auto [key, m, where, pid, limit] = what;
+    const auto [key, m, where, pid, limit, fenced] = what;
     const parameters with{key, pid, limit.value_or(std::chrono::milliseconds{0})};
     if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) {
-        return run_prepared(on, {limit ? operation::acquire_until : operation::try_acquire, m, key.space}, with, stop);
+        const auto plain = limit ? operation::acquire_until : operation::try_acquire;
+        return run_prepared(on, {!fenced ? plain : limit ? operation::until_fenced : operation::try_fenced, m, key.space}, with, stop);
     }
     if (where == scope::session) {
         const auto& text = limit ? sql::until_in_transaction.at(m, key.space) : sql::try_in_transaction.at(m, key.space);

@@ -25,6 +25,7 @@ struct request {
     postgresql::scope scope;
     int backend_pid;                                    ///< that must serve us; 0: any
     std::optional<std::chrono::milliseconds> limit;     ///< how long to wait; 0: for ever; nothing: only try
+    bool fenced = false;                                ///< the answer is a fencing token, and 0 for no
 };
 
 /// One round trip; one more the first time, to prepare the statement. A stop request sends a cancel request, and the answer

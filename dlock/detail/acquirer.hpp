@@ -15,6 +15,7 @@
 #include <dlock/deadline.hpp>
 #include <dlock/detail/loss_signal.hpp>
 #include <dlock/error.hpp>
+#include <dlock/fencing_token.hpp>
 #include <dlock/key_policy.hpp>
 #include <dlock/wait_policy.hpp>
 
@@ -103,6 +104,15 @@ public:
         requires loss_signalling_backend<Backend>
     {
         return owns_lock() ? Backend::lost(session_, key_, mode_, *grant_) : loss_signal::raised();
+    }
+
+    /// The number of this grant: larger than that of every earlier holder. No round trip: it came with the grant.
+    /// \throws lock_error  not_owner: not held
+    [[nodiscard]] fencing_token token() const
+        requires fencing_backend<Backend>
+    {
+        if (!grant_) throw lock_error{errc::not_owner, "dlock: a lock that is not held has no fencing token"};
+        return Backend::token(*grant_);
     }
 
     /// Who holds this key now, whether through dlock or not; empty when nobody does.
