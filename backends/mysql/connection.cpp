@@ -103,7 +103,8 @@ std::size_t connection::count() { return directory::instance().size(); }
 
 bool connection::serves(soci::session& session) const noexcept {
     auto* const native = session.get_backend();
-    return !severed_ && native != nullptr && static_cast<soci::mysql_session_backend*>(native)->conn_ == handle_ && !was_replaced();
+    return !severed_ && native != nullptr && static_cast<soci::mysql_session_backend*>(native)->conn_ == handle_ &&
+           !was_replaced();
 }
 
 bool connection::is_alive() const noexcept {
