@@ -62,6 +62,7 @@ public:
         to_.acquire.add(rivals.acquire);
         to_.release.add(rivals.release);
         to_.cycle.add(rivals.cycle);
+        to_.yardstick.add(yardsticks.of(figure_));
         to_.ratios.push_back(rivals.of(figure_).p50() / yardsticks.of(figure_).p50());
         return rivals.total;
     }
@@ -96,12 +97,14 @@ void run(benchmark::State& state, const contest& what, const contender& who, mea
     state.counters["release_p99"] = seconds(now.release.p99());
     state.counters["p50"] = seconds(now.cycle.p50());
     state.counters["p99"] = seconds(now.cycle.p99());
+    state.counters["yardstick_p50"] = seconds(now.yardstick.p50());
     state.counters["ratio"] = now.ratio();
     // Google Benchmark calls this with more and more iterations until the time is enough; the short runs are dropped.
     if (to.ratios.size() * 2 < now.ratios.size()) to = {};
     to.acquire.add(now.acquire);
     to.release.add(now.release);
     to.cycle.add(now.cycle);
+    to.yardstick.add(now.yardstick);
     to.ratios.insert(to.ratios.end(), now.ratios.begin(), now.ratios.end());
 }
 

@@ -52,6 +52,7 @@ struct contest {
 /// What was measured of one contender.
 struct measurement {
     samples acquire, release, cycle;
+    samples yardstick;           ///< the contest's figure of the yardstick, meanwhile
     std::vector<double> ratios;  ///< of the contest's figure to the yardstick's: one per pair of turns
 
     [[nodiscard]] bool empty() const noexcept { return ratios.empty(); }

@@ -33,17 +33,19 @@ std::string verdict(const contest& what, const measurement& of) {
 void print(std::ostream& to, const contest& what, const std::vector<measurement>& measured) {
     if (std::all_of(measured.begin(), measured.end(), [](const auto& m) { return m.empty(); })) return;
     to << '\n' << what.where << ": " << what.what << '\n';
-    to << format("  %-24s %19s %19s %19s   %s\n", "microseconds", "acquire", "release", "cycle", "ratio of medians");
-    to << format("  %-24s %9s %9s %9s %9s %9s %9s   %-21s %s\n", "", "p50", "p99", "p50", "p99", "p50", "p99",
-                 "(quartiles)", "goal");
+    to << format("  %-24s %17s %17s %17s   %-9s   %s\n", "microseconds", "acquire", "release", "cycle", "yardstick",
+                 "ratio of medians");
+    to << format("  %-24s %8s %8s %8s %8s %8s %8s   %-9s   %-20s %s\n", "", "p50", "p99", "p50", "p99", "p50", "p99",
+                 "meanwhile", "(quartiles)", "goal");
     for (std::size_t i = 0; i < measured.size(); ++i) {
         const auto& m = measured[i];
         if (m.empty()) continue;
-        to << format("  %-24s %9.2f %9.2f %9.2f %9.2f %9.2f %9.2f   ", what.contenders[i].name.c_str(),
+        to << format("  %-24s %8.2f %8.2f %8.2f %8.2f %8.2f %8.2f   %9.2f   ", what.contenders[i].name.c_str(),
                      microseconds(m.acquire.p50()), microseconds(m.acquire.p99()), microseconds(m.release.p50()),
-                     microseconds(m.release.p99()), microseconds(m.cycle.p50()), microseconds(m.cycle.p99()));
+                     microseconds(m.release.p99()), microseconds(m.cycle.p50()), microseconds(m.cycle.p99()),
+                     microseconds(m.yardstick.p50()));
         to << format("%5.2f (%.2f to %.2f)   ", m.ratio(), m.ratio(0.25), m.ratio(0.75));
-        if (i == 0) to << "(yardstick beside itself: noise)";
+        if (i == 0) to << "(beside itself: noise)";
         if (i == 1 && what.goal > 0) to << verdict(what, m);
         to << '\n';
     }

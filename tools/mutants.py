@@ -46,7 +46,7 @@ MUTANTS = [
      "        if (until.expired() && !stop.stop_requested()) until = deadline::never();\n",
      ["//tests/conformance:postgresql_conformance_test"]),
     ("the guard removed, postgresql", POSTGRESQL,
-     "    constexpr int attempts = 3;", "    if (what.key.bits != 0 && PQtransactionStatus(on.handle()) == PQTRANS_IDLE) return false;\n    constexpr int attempts = 3;",
+     "    constexpr int attempts = 10;", "    if (what.key.bits != 0 && PQtransactionStatus(on.handle()) == PQTRANS_IDLE) return false;\n    constexpr int attempts = 10;",
      ["//tests/postgresql:ghost_lock_test"]),
     ("the transaction not recovered, postgresql", POSTGRESQL,
      "PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()", "false",

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <random>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include <dlock/error.hpp>
@@ -148,8 +149,8 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
     on->prove();
     if (answer.value == 0) return std::nullopt;
     if (answer.value == 1 && !stop.requested()) return grant{on, on->remember()};
-    (void)prove_not_held(*on, key,
-                         on->id());  // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server
+    // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server
+    (void)prove_not_held(*on, key, on->id());
     throw cancelled();
 }
 
@@ -161,14 +162,15 @@ milliseconds slice(const server& server, deadline until) {
     return server.waits_whole_seconds() ? std::chrono::floor<seconds>(left) : left;
 }
 
-/// The pauses between two statements where the server cannot wait for as long as it should: 1 to 20 ms.
+/// The pauses between two statements where the server cannot wait for as long as it should: 1 to 20 ms, so short that a
+/// stop request need not end them.
 class pauses {
 public:
-    void sleep(deadline until, const stop_event& stop) {
+    void sleep(deadline until) {
         if (!engine_) engine_.emplace(std::random_device{}());
         milliseconds pause{std::uniform_int_distribution<int>{(longest_ + 1) / 2, longest_}(*engine_)};
         if (!until.is_never()) pause = std::min(pause, until.remaining<milliseconds>());
-        stop.sleep(pause);
+        std::this_thread::sleep_for(pause);
         longest_ = std::min(20, 2 * longest_);
     }
 
@@ -190,7 +192,7 @@ std::optional<grant> acquire(soci::session& session, const std::string& key, mod
         const auto wait = last ? milliseconds::zero() : slice(on->server(), until);
         if (auto taken = acquire_once(on, key, wait, stop)) return taken;
         if (last || until.expired()) return std::nullopt;
-        between.sleep(until, stop);
+        between.sleep(until);
     }
 }
 

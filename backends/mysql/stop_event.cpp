@@ -38,9 +38,4 @@ bool stop_event::wait_for(int socket) const noexcept {
     }
 }
 
-void stop_event::sleep(std::chrono::milliseconds time) const noexcept {
-    pollfd source{fd_, POLLIN, 0};  // a negative descriptor is ignored
-    (void)::poll(&source, 1, static_cast<int>(time.count()));
-}
-
 }  // namespace dlock::mysql

@@ -4,7 +4,6 @@
 // A stop request as something that poll(2) can wait for.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <stop_token>
 
@@ -23,9 +22,6 @@ public:
 
     /// Waits until the socket has something to say, be it the end. False: the stop was requested before.
     [[nodiscard]] bool wait_for(int socket) const noexcept;
-
-    /// Sleeps; a stop request ends it early.
-    void sleep(std::chrono::milliseconds time) const noexcept;
 
 private:
     struct raise {

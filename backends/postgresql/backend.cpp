@@ -46,7 +46,7 @@ std::shared_ptr<connection> ready(soci::session& session, scope where) {
 /// has granted. `keep` says what to do with such a ghost. True: it is held, and kept.
 /// https://www.postgresql.org/docs/current/view-pg-locks.html
 bool prove(connection& on, const statement::request& what, bool keep) {
-    constexpr int attempts = 3;  // a statement_timeout of the session can end these statements too
+    constexpr int attempts = 10;  // a statement_timeout of the session can end these statements too
     for (int i = 0; i < attempts && PQstatus(on.handle()) == CONNECTION_OK; ++i) {
         if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()) continue;
         if (what.scope == scope::transaction) return false;  // rolling back to the savepoint has released it

@@ -47,7 +47,7 @@ child::child(const std::vector<std::string>& command) {
 }
 
 child::~child() {
-    kill();
+    signal(SIGKILL);
     wait();
     ::close(output_);
 }
@@ -74,8 +74,8 @@ std::string child::next_bytes() {
     return bytes;
 }
 
-void child::kill() noexcept {
-    if (!status_) ::kill(pid_, SIGKILL);
+void child::signal(int number) noexcept {
+    if (!status_) ::kill(pid_, number);
 }
 
 int child::wait() {

@@ -6,7 +6,7 @@
 // It gets none of our other file descriptors. That matters to whoever holds locks: a child that inherits a connection
 // keeps it open, and the lock held, after we have died.
 //
-// One thread at a time; kill() may be called by another one meanwhile.
+// One thread at a time.
 #pragma once
 
 #include <sys/types.h>
@@ -36,8 +36,8 @@ public:
     /// As next_line(), but any number of bytes; empty at the end.
     [[nodiscard]] std::string next_bytes();
 
-    /// SIGKILL.
-    void kill() noexcept;
+    /// Sends the signal, unless its end has been waited for.
+    void signal(int number) noexcept;
 
     /// Waits for its end: its exit status, or 128 + the signal that killed it.
     int wait();

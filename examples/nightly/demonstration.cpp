@@ -69,7 +69,7 @@ public:
     }
 
     [[nodiscard]] bool has_said(std::string_view text) const { return said_.find(text) != said_.npos; }
-    void kill() noexcept { process_.kill(); }
+    void signal(int number) noexcept { process_.signal(number); }
     int wait() { return process_.wait(); }
     [[nodiscard]] std::string pid() const { return std::to_string(process_.pid()); }
 
@@ -117,16 +117,18 @@ bool first_night(const log_folder& logs, const options& wanted) {
 }
 
 bool second_night(const log_folder& logs, const options& wanted) {
-    print("\nSecond night: the process that has the lock is killed while another one waits.");
+    print("\nSecond night: the process that has the lock hangs, another one waits, and the first is killed.");
     logs.write_samples(a_day);
     worker victim{logs, wanted, "20240502", "0s"};
     if (!victim.follow(has_begun)) return false;
+    victim.signal(SIGSTOP);
+    print("   kill -STOP " + victim.pid());
     worker heir{logs, wanted, "20240502", "60s"};
     if (!heir.follow(waits)) return false;
 
-    victim.kill();
+    victim.signal(SIGKILL);
     const auto killed = steady_clock::now();
-    print("   kill -9 " + victim.pid());
+    print("   kill -KILL " + victim.pid());
     if (!heir.follow(has_begun)) return false;
     const std::chrono::duration<double, std::milli> took = steady_clock::now() - killed;
     heir.follow();

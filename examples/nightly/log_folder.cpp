@@ -4,11 +4,9 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <ctime>
 #include <fstream>
-#include <iterator>
 #include <random>
 #include <stdexcept>
 #include <utility>
@@ -52,18 +50,19 @@ void log_folder::write_samples(std::size_t bytes) const {
     }
 }
 
-std::vector<fs::path> log_folder::logs() const {
-    std::vector<fs::path> found;
+std::set<fs::path> log_folder::logs(const std::string& night) const {
+    std::set<fs::path> found;
     for (const auto& entry : fs::directory_iterator{path_}) {
-        if (entry.path().extension() == ".log") found.push_back(entry.path());
+        std::string name = entry.path();
+        if (name.ends_with(".log-" + night)) name.resize(name.size() - night.size() - 1);  // renamed by who was killed
+        if (name.ends_with(".log")) found.insert(name);
     }
-    std::sort(found.begin(), found.end());
     return found;
 }
 
 log_folder::size log_folder::due(const std::string& night) const {
     size found;
-    for (const auto& log : logs()) {
+    for (const auto& log : logs(night)) {
         if (fs::exists(compressed(log, night))) continue;
         const auto source = fs::exists(rotated(log, night)) ? rotated(log, night) : log;
         ++found.logs;
@@ -74,7 +73,7 @@ log_folder::size log_folder::due(const std::string& night) const {
 
 log_folder::size log_folder::rotate(const std::string& night, const std::function<void()>& go_on) const {
     size result;
-    for (const auto& log : logs()) {
+    for (const auto& log : logs(night)) {
         const auto plain = rotated(log, night);
         const auto small = compressed(log, night);
         go_on();

@@ -13,8 +13,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
-#include <vector>
 
 namespace nightly {
 
@@ -44,7 +44,7 @@ public:
     [[nodiscard]] std::string rotated_by(const std::string& night) const;
 
 private:
-    [[nodiscard]] std::vector<std::filesystem::path> logs() const;
+    [[nodiscard]] std::set<std::filesystem::path> logs(const std::string& night) const;
     void compress(const std::filesystem::path& from, const std::filesystem::path& to,
                   const std::function<void()>& go_on) const;
 

@@ -194,18 +194,19 @@ TEST_F(Poll, DoesNotSleepWhenItIsFree) {
 
 TEST_F(Poll, SleepsForARandomTimeBetweenHalfAnIntervalAndAWholeOne) {
     constexpr auto interval = 8ms;
-    const auto nap = poll{interval}.at_most(30s);
-    bool seen_short = false, seen_long = false;
+    int shorter = 0, longer = 0;  // a busy machine makes a sleep longer, never shorter
     session.when_asked = [&](fake_session& s) {
         tries.push_back(clock::now());
         if (tries.size() < 2) return;
         const auto slept = tries.back() - tries[tries.size() - 2];
         EXPECT_GE(slept, interval / 2);
-        (slept < interval * 3 / 4 ? seen_short : seen_long) = true;
-        s.busy = !seen_short || !seen_long;
+        ++(slept < interval * 3 / 4 ? shorter : longer);
+        const bool both = shorter > 0 && longer > shorter / 4;
+        s.busy = tries.size() < 1000 && (tries.size() < 16 || !both);
+        EXPECT_TRUE(both || s.busy) << shorter << " shorter sleeps and " << longer << " longer ones";
     };
-    lock_with<poll> lock{session, 1, nap};
-    EXPECT_NO_THROW(lock.lock()) << "never once a " << (seen_short ? "long" : "short") << " sleep";
+    lock_with<poll> lock{session, 1, poll{interval}};
+    lock.lock();
 }
 
 TEST_F(Poll, TriesOnceMoreAtTheDeadlineAndNotLater) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -121,6 +122,18 @@ TEST_F(NightlyJob, IsTakenUpWhereAKilledProcessLeftIt) {
     EXPECT_EQ(heir.wait(), done);
     EXPECT_THAT(heir.output(), HasSubstr(": done: "));
     EXPECT_THAT(victim.output(), Not(HasSubstr(": done: ")));
+    expect_rotated();
+}
+
+TEST_F(NightlyJob, LosesNoLogWhereverItIsKilled) {
+    for (const auto after : {0ms, 1ms, 2ms, 5ms, 10ms, 15ms, 20ms, 25ms, 30ms, 40ms, 50ms, 60ms}) {
+        running_example victim{job()};
+        ASSERT_TRUE(victim.says(": "));
+        std::this_thread::sleep_for(after);
+        victim.signal(SIGKILL);
+        (void)victim.wait();
+    }
+    EXPECT_EQ(run_example(job()).status, done);
     expect_rotated();
 }
 

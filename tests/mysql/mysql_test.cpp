@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <dlock/mysql/connection.hpp>
@@ -248,6 +249,8 @@ TEST_P(MySQL, WhileRowsAreUnreadNothingIsLockedAndAReleaseIsPostponed) {
     mysql_free_result(rows);
     mine.lock();
     EXPECT_TRUE(holds(a)) << "released and taken again";
+    EXPECT_EQ(reason_of([&] { lock(a, "k").lock(); }), errc::already_owned);
+    EXPECT_TRUE(holds(a)) << "and no release is pending any more";
     mine.unlock();
     EXPECT_TRUE(is_free());
 }
@@ -307,7 +310,7 @@ TEST_P(MySQL, SaysWhoHoldsIt) {
     const auto found = theirs.holders();
     ASSERT_EQ(found.size(), 1U);
     EXPECT_EQ(found[0].session, std::to_string(id_of(a)));
-    EXPECT_EQ(found[0].description, GetParam().name == mariadb.name ? "root@localhost" : "root@");
+    EXPECT_EQ(found[0].description, std::string_view{GetParam().name} == mariadb.name ? "root@localhost" : "root@");
     mine.unlock();
 }
 
@@ -383,6 +386,13 @@ TEST_P(MySQL, AClosedSessionIsLost) {
     mine.unlock();
 }
 
+TEST_P(MySQL, AProgramThatIsStartedMeanwhileDoesNotInheritTheConnection) {
+    session a{url()};
+    lock mine{a, "k"};
+    const std::scoped_lock held{mine};
+    EXPECT_EQ(::fcntl(mysql_get_socket(raw(a)), F_GETFD), FD_CLOEXEC);
+}
+
 // --- cost
 
 TEST_P(MySQL, ATimedLockCostsOneRoundTripACycleTwoAndTheRestNone) {
@@ -404,7 +414,7 @@ TEST_P(MySQL, ATimedLockCostsOneRoundTripACycleTwoAndTheRestNone) {
     lock theirs{b, "k"};
     const std::scoped_lock held{theirs};
     const int again = questions();
-    EXPECT_FALSE(mine.try_lock_for(GetParam().name == mariadb.name ? 20ms : 0ms));
+    EXPECT_FALSE(mine.try_lock_for(std::string_view{GetParam().name} == mariadb.name ? 20ms : 0ms));
     EXPECT_EQ(questions() - again, 2) << "nor does a wait that fails";
 }
 
@@ -422,17 +432,24 @@ TEST_P(MySQL, LockingAgainAllocatesNothing) {
     EXPECT_EQ(allocations(), before);
 }
 
-TEST_P(MySQL, ShortSessionsLeaveNothing) {
-    const auto at_first = mysql::connection::count();
-    std::vector<std::unique_ptr<session>> open;  // so that not every one gets the same address
-    for (int i = 0; i < 1000; ++i) {
-        session a{url()};
-        lock mine{a, "k"};
-        ASSERT_TRUE(mine.try_lock()) << "took the state of an earlier connection for its own";
-        if (i % 100 == 0) open.push_back(std::make_unique<session>(url()));
-        mine.unlock();
+TEST_P(MySQL, SessionsWithoutALockLeaveNothing) {
+    session holder{url()};
+    lock held{holder, "k"};
+    held.lock();
+    std::vector<std::unique_ptr<session>> open;  // all at once, or they would have the same address
+    for (int i = 0; i < 100; ++i) {
+        open.push_back(std::make_unique<session>(url()));
+        lock mine{*open.back(), "short"};
+        ASSERT_TRUE(mine.try_lock());
     }
-    EXPECT_LT(mysql::connection::count(), at_first + 128);
+    EXPECT_LE(mysql::connection::count(), 64U);
+    for (const auto& each : open) {
+        lock mine{*each, "short"};
+        ASSERT_TRUE(mine.try_lock()) << "what was forgotten is found out again";
+    }
+    EXPECT_TRUE(held.owns_lock());
+    EXPECT_EQ(reason_of([&] { lock(holder, "k").lock(); }), errc::already_owned) << "a state with a lock is kept";
+    held.unlock();
 }
 
 TEST_P(MySQL, AStateIsNeverThatOfAnEarlierConnection) {
