@@ -5,7 +5,9 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 #include <dlock/sqlite.hpp>
@@ -103,6 +105,15 @@ TEST_F(SqliteLoss, CachedConnectionToADeletedFileIsNotUsed) {
     EXPECT_FALSE(first.try_lock_shared());
     second.unlock();
     EXPECT_TRUE(first.try_lock());
+    EXPECT_FALSE(second.try_lock());
+}
+
+TEST_F(SqliteLoss, ErrorOfADeletedFileIsNone) {
+    first.unlock();
+    std::ofstream{a.file("k")} << std::string(4096, '?');
+    EXPECT_EQ(reason_of([&] { (void)second.try_lock(); }), errc::server_error);
+    fs::remove(a.file("k"));
+    EXPECT_TRUE(first.try_lock()) << "on a new file; what is wrong with the old one is of no interest";
     EXPECT_FALSE(second.try_lock());
 }
 
