@@ -3,7 +3,7 @@
 //
 // Every statement this backend sends, assembled at compile time; tests/postgresql holds them word for word.
 //
-// Parameters: $1 the key's 64 bits, $2 the backend pid that must serve us (0: any), $3 lock_timeout as text.
+// Parameters: $1 the key's 64 bits, $2 the backend pid that must serve us (inside a transaction, 0: any), $3 lock_timeout as text.
 // An acquiring statement answers in one row: whether the lock was granted (NULL: refused before it was asked for), the
 // backend pid and, inside a transaction, its isolation level.
 //
@@ -61,13 +61,12 @@ constexpr auto lock_suffix() {
 
 template <place Place, std::size_t N>
 constexpr auto guarded(const fixed_string<N>& granted) {
-    constexpr auto right_backend = fixed_string{"$2::int4 IN (0, pg_backend_pid())"};
     if constexpr (Place == place::alone) {
-        return fixed_string{"SELECT CASE WHEN "} + right_backend + fixed_string{" THEN "} + granted +
-               fixed_string{" END, pg_backend_pid()"};
+        return fixed_string{"SELECT CASE WHEN $2::int4 = pg_backend_pid() THEN "} + granted + fixed_string{" END, pg_backend_pid()"};
     } else {
-        return fixed_string{"SELECT CASE WHEN "} + right_backend +
-               fixed_string{" AND current_setting('transaction_isolation') LIKE 'read%' THEN "} + granted +
+        return fixed_string{"SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) "
+                            "AND current_setting('transaction_isolation') LIKE 'read%' THEN "} +
+               granted +
                fixed_string{" END, pg_backend_pid(), current_setting('transaction_isolation')"};
     }
 }
@@ -82,7 +81,13 @@ constexpr auto acquire_until() {
     constexpr auto wait = fixed_string{"pg_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() + fixed_string{" IS NOT NULL"};
     constexpr auto limited = fixed_string{"CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN "};
     if constexpr (Scope == scope::session) {  // outside a transaction the setting ends by itself, inside with the savepoint
-        return guarded<Place>(limited + wait + fixed_string{" END"});
+        if constexpr (Place == place::alone) {  // a free lock, the common case, does not pay for the setting
+            return guarded<Place>(fixed_string{"CASE WHEN pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() +
+                                  fixed_string{" THEN true WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN "} + wait +
+                                  fixed_string{" END"});
+        } else {
+            return guarded<Place>(limited + wait + fixed_string{" END"});
+        }
     } else {  // a transaction-level lock does not survive ROLLBACK TO SAVEPOINT, so the statement puts the setting back
         return guarded<Place>(limited + fixed_string{"CASE WHEN "} + wait +
                               fixed_string{" THEN set_config('lock_timeout', before, true) IS NOT NULL END END"}) +
@@ -96,7 +101,7 @@ constexpr auto release() {
         if constexpr (Mode == mode::exclusive) return fixed_string{"pg_advisory_unlock"};
         else return fixed_string{"pg_advisory_unlock_shared"};
     }();
-    return fixed_string{"SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) THEN "} + unlock + key_arguments<Space>() +
+    return fixed_string{"SELECT CASE WHEN $2::int4 = pg_backend_pid() THEN "} + unlock + key_arguments<Space>() +
            fixed_string{" END"};
 }
 
