@@ -328,10 +328,10 @@ TEST_P(MySQL, APooledSessionGoesBackWithoutALockAndWithoutATransaction) {
         db.session() << "INSERT INTO test.t VALUES (77)";
     }
     EXPECT_TRUE(is_free());
-    EXPECT_EQ(onlooker_.ask("SELECT COUNT(*) FROM test.t WHERE x=77"), "0");
     EXPECT_FALSE(outlives->owns_lock());
     {
         pooled_session db{pool};
+        EXPECT_EQ(ask(db.session(), "SELECT COUNT(*) FROM test.t WHERE x=77"), "0") << "rolled back";
         lock next{db.session(), "k"};
         next.lock();
         EXPECT_FALSE(outlives->owns_lock()) << "the grant of another lease";
