@@ -15,12 +15,12 @@
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/server.hpp>
 #include <dlock/mysql/sql.hpp>
-#include <dlock/mysql/stop_event.hpp>
 #include <dlock/soci/pooled_session.hpp>
 
 namespace dlock::mysql {
 namespace {
 
+using soci_support::stop_event;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 

@@ -57,7 +57,7 @@ bool prove(connection& on, const statement::request& what, bool keep) {
 }
 
 [[noreturn]] void refuse(const connection& on, const statement::request& what, const result& answer) {
-    if (what.backend_pid != 0 && answer.integer(1) != on.known_backend_pid()) {
+    if (what.backend_pid != 0 && (answer.columns() == 1 || answer.integer(1) != on.known_backend_pid())) {
         throw lock_error{errc::unsupported,
                          "dlock: a pooler has put another server connection behind this session; its session-level locks are lost: "
                          "use transaction_lock, or pool_mode = session"};

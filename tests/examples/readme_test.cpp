@@ -59,7 +59,7 @@ TEST(Readme, ShowsOnlyCodeOfTheExamples) {
     }
     ASSERT_FALSE(examples.empty());
 
-    const auto blocks = blocks_of(read("tests/examples/README.md"));
+    const auto blocks = blocks_of(read("README.md"));
     EXPECT_GE(blocks.size(), 4U);
     for (const auto& block : blocks) {
         ASSERT_FALSE(block.empty());

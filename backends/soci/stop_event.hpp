@@ -4,10 +4,11 @@
 // A stop request as something that poll(2) can wait for.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <stop_token>
 
-namespace dlock::mysql {
+namespace dlock::soci_support {
 
 class stop_event {
 public:
@@ -23,6 +24,9 @@ public:
     /// Waits until the socket has something to say, be it the end. False: the stop was requested before.
     [[nodiscard]] bool wait_for(int socket) const noexcept;
 
+    /// The same, whether a stop was requested or not. False: the time is over.
+    [[nodiscard]] static bool wait_for(int socket, std::chrono::milliseconds longest) noexcept;
+
 private:
     struct raise {
         int fd;
@@ -34,4 +38,4 @@ private:
     std::optional<std::stop_callback<raise>> on_stop_;
 };
 
-}  // namespace dlock::mysql
+}  // namespace dlock::soci_support
