@@ -101,10 +101,10 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
     }
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
     on->reserve_one();
-    statement::request what{key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), std::nullopt};
+    statement::request what{key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), {}};
     if (until == nullptr) return acquire_once(session, on, what, stop);
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days
-    for (;;) {
+    for (bool waited = false;;) {
         const bool last = until->expired();
         if (last) {
             what.limit.reset();
@@ -112,7 +112,9 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
             what.limit = until->is_never() ? milliseconds{0} : std::min(longest, until->remaining<milliseconds>());
             if (!until->is_never() && what.limit->count() == 0) what.limit = milliseconds{1};  // it has just expired; 0 is for ever
         }
+        what.override_lock_timeout = waited || !until->is_never();  // which costs every lock() a little, and hardly any needs it
         if (auto taken = acquire_once(session, on, what, stop)) return taken;
+        waited = true;
         if (last || until->expired()) return std::nullopt;
     }
 }

@@ -10,7 +10,7 @@
 //  - The pid is compared before the lock is asked for: behind a pooler that shares sessions nothing gets locked.
 //  - CASE is the only form whose order of evaluation is documented; so the limit is set strictly before the lock waits.
 //    https://www.postgresql.org/docs/current/sql-expressions.html#SYNTAX-EXPRESS-EVAL
-//  - lock_timeout '0' waits for ever, so that a limit of the session itself does not apply.
+//  - A session's own lock_timeout does not apply: a timed wait overrides it, lock() does once it has struck; '0' is for ever.
 //    https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
 //  - Under REPEATABLE READ the waiting statement itself would fix the snapshot before the lock is granted, and its holder
 //    would read stale rows: refused. https://www.postgresql.org/docs/current/transaction-iso.html
@@ -76,6 +76,13 @@ constexpr auto guarded(const fixed_string<N>& granted) {
 template <scope Scope, place Place, mode Mode, space Space>
 constexpr auto try_acquire() {
     return guarded<Place>(fixed_string{"pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>());
+}
+
+/// Waits for as long as the session's lock_timeout says, which is for ever where nobody has set it.
+template <mode Mode, space Space>
+constexpr auto acquire() {
+    return guarded<place::alone>(fixed_string{"pg_"} + lock_suffix<scope::session, Mode>() + key_arguments<Space>() +
+                                 fixed_string{" IS NOT NULL"});
 }
 
 template <scope Scope, place Place, mode Mode, space Space>
@@ -190,6 +197,7 @@ private:
 };
 
 inline constexpr table try_alone{[](auto m, auto s) { return try_acquire<scope::session, place::alone, m.value, s.value>(); }};
+inline constexpr table acquire_alone{[](auto m, auto s) { return acquire<m.value, s.value>(); }};
 inline constexpr table until_alone{[](auto m, auto s) { return acquire_until<scope::session, place::alone, m.value, s.value>(); }};
 inline constexpr table release_alone{[](auto m, auto s) { return release<m.value, s.value>(); }};
 inline constexpr table try_in_transaction{

@@ -27,6 +27,20 @@ private:
     std::array<char, 24> digits_;
 };
 
+/// An integer as the server keeps it: neither side has to parse or print it.
+class binary_of {
+public:
+    explicit binary_of(std::int64_t value) noexcept {
+        for (std::size_t i = 0; i < bytes_.size(); ++i) {
+            bytes_[i] = static_cast<char>(static_cast<std::uint64_t>(value) >> (56 - 8 * i));
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+
+private:
+    std::array<char, 8> bytes_;
+};
+
 /// A statement with parameters written into it, without an allocation.
 class written {
 public:
@@ -57,7 +71,7 @@ private:
     std::size_t size_ = 0;
 };
 
-enum class operation : std::uint8_t { try_acquire, acquire_until, release };
+enum class operation : std::uint8_t { try_acquire, acquire, acquire_until, release };
 
 /// A statement that is prepared once per connection, with the backend pid written into it: behind a pooler that shares
 /// sessions it can land on another backend, and refuses there. Its name carries a version: the text behind it never changes.
@@ -65,15 +79,24 @@ struct prepared {
     prepared(operation what, mode m, space s) noexcept
         : index{static_cast<std::size_t>(what) * 4 + sql::try_alone.index(m, s)},
           name{names[index]},
-          text{what == operation::try_acquire     ? sql::try_alone.at(m, s)
-               : what == operation::acquire_until ? sql::until_alone.at(m, s)
-                                                  : sql::release_alone.at(m, s)},
+          text{text_of_operation(what, m, s)},
           parameters{what == operation::acquire_until ? 2 : 1} {}
 
-    static constexpr std::array<const char*, 12> names{
-        "dlock_1_try",           "dlock_1_try_pair",     "dlock_1_try_shared",   "dlock_1_try_shared_pair",
-        "dlock_1_until",         "dlock_1_until_pair",   "dlock_1_until_shared", "dlock_1_until_shared_pair",
-        "dlock_1_release",       "dlock_1_release_pair", "dlock_1_release_shared", "dlock_1_release_shared_pair"};
+    static const char* text_of_operation(operation what, mode m, space s) noexcept {
+        switch (what) {
+            case operation::try_acquire: return sql::try_alone.at(m, s);
+            case operation::acquire: return sql::acquire_alone.at(m, s);
+            case operation::acquire_until: return sql::until_alone.at(m, s);
+            case operation::release: break;
+        }
+        return sql::release_alone.at(m, s);
+    }
+
+    static constexpr std::array<const char*, 16> names{
+        "dlock_1_try",     "dlock_1_try_pair",     "dlock_1_try_shared",     "dlock_1_try_shared_pair",
+        "dlock_1_lock",    "dlock_1_lock_pair",    "dlock_1_lock_shared",    "dlock_1_lock_shared_pair",
+        "dlock_1_until",   "dlock_1_until_pair",   "dlock_1_until_shared",   "dlock_1_until_shared_pair",
+        "dlock_1_release", "dlock_1_release_pair", "dlock_1_release_shared", "dlock_1_release_shared_pair"};
 
     std::size_t index;
     const char* name;
@@ -83,8 +106,10 @@ struct prepared {
 
 /// An error of the preparation is the answer.
 result run_prepared(connection& on, const prepared& statement, const postgresql::key& key, const char* limit, const std::stop_token& stop) {
-    const text_of bits{key.bits};
-    const std::array<const char*, 2> values{bits.c_str(), limit};
+    const binary_of bits{key.bits};
+    const char* const values[]{bits.data(), limit};
+    constexpr int lengths[]{sizeof key.bits, 0};
+    constexpr int formats[]{1, 0};
     for (bool again = true;; again = false) {
         if (!on.is_prepared(statement.index)) {
             written text;
@@ -93,7 +118,7 @@ result run_prepared(connection& on, const prepared& statement, const postgresql:
             if (!preparation.ok() && preparation.sqlstate() != sqlstate::duplicate_statement) return preparation;
             on.set_prepared(statement.index);
         }
-        if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values.data(), nullptr, nullptr, 0) == 0) return result{};
+        if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values, lengths, formats, 0) == 0) return result{};
         auto answer = await_answer(on.handle(), stop);
         if (!again || answer.sqlstate() != sqlstate::invalid_statement_name) return answer;
         on.forget_prepared();  // somebody sent DEALLOCATE ALL or DISCARD ALL where libpq could not see it
@@ -110,10 +135,11 @@ result with_key(connection& on, const char* sql, const postgresql::key& key) noe
 
 result acquire(connection& on, const request& what, const std::stop_token& stop) {
     const connection::own_statements quiet{on};
-    const auto [key, m, where, pid, limit] = what;
-    const text_of lock_timeout{limit.value_or(std::chrono::milliseconds{0}).count()};
+    const auto& [key, m, where, pid, limit, override_lock_timeout] = what;
     if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) {
-        return run_prepared(on, {limit ? operation::acquire_until : operation::try_acquire, m, key.space}, key, lock_timeout.c_str(), stop);
+        if (!limit) return run_prepared(on, {operation::try_acquire, m, key.space}, key, nullptr, stop);
+        if (!override_lock_timeout) return run_prepared(on, {operation::acquire, m, key.space}, key, nullptr, stop);
+        return run_prepared(on, {operation::acquire_until, m, key.space}, key, text_of{limit->count()}.c_str(), stop);
     }
     const bool outlives_savepoint = where == scope::session;
     const char* const sql = outlives_savepoint
@@ -122,7 +148,7 @@ result acquire(connection& on, const request& what, const std::stop_token& stop)
                                     : sql::try_for_transaction.at(m, key.space);
     written text;
     text.append(sql::savepoint)
-        .append(sql, '1', {text_of{key.bits}.c_str(), lock_timeout.c_str(), text_of{pid}.c_str()})
+        .append(sql, '1', {text_of{key.bits}.c_str(), text_of{limit.value_or(std::chrono::milliseconds{0}).count()}.c_str(), text_of{pid}.c_str()})
         .append(outlives_savepoint ? sql::keep_lock_only : sql::keep_all);
     if (PQsendQuery(on.handle(), text.c_str()) == 0) return result{};
     return await_answer(on.handle(), stop);

@@ -14,6 +14,8 @@ static_assert(try_acquire<scope::session, place::alone, exclusive, space::bigint
 static_assert(try_acquire<scope::session, place::alone, shared, space::pair>().view() ==
               "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "
               "pg_try_advisory_lock_shared(($1::int8 >> 32)::int4, (($1::int8 << 32) >> 32)::int4) END");
+static_assert(acquire<exclusive, space::bigint>().view() ==
+              "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN pg_advisory_lock($1::int8) IS NOT NULL END");
 static_assert(acquire_until<scope::session, place::alone, exclusive, space::bigint>().view() ==
               "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "
               "CASE WHEN pg_try_advisory_lock($1::int8) THEN true "
