@@ -87,16 +87,13 @@ concept releases = requires(typename B::session_type& session, const typename B:
 /// Locks that stay until they are released: what basic_lock is made of.
 template <class B>
 concept backend =
-    (detail::acquires<B> || detail::unmet<"dlock: Backend must offer session_type, key_type, grant_type, has_shared, check, "
-                                          "try_acquire, acquire_until, still_held and holders">) &&
-    (detail::releases<B> || detail::unmet<"dlock: Backend must offer release and sever; "
-                                          "one that cannot release makes a transaction_lock">);
+    (detail::acquires<B> || detail::unmet<"dlock: Backend must offer what dlock/backend.hpp lists, from check to holders">) &&
+    (detail::releases<B> || detail::unmet<"dlock: Backend must offer noexcept release and sever; without, it makes a transaction_lock">);
 
 /// Locks that the server releases at the end of the transaction, and nobody before: what basic_transaction_lock is made of.
 template <class B>
 concept transaction_backend =
-    (detail::acquires<B> || detail::unmet<"dlock: Backend must offer session_type, key_type, grant_type, has_shared, check, "
-                                          "try_acquire, acquire_until, still_held and holders">) &&
+    (detail::acquires<B> || detail::unmet<"dlock: Backend must offer what dlock/backend.hpp lists, from check to holders">) &&
     (!detail::releases<B> || detail::unmet<"dlock: a transaction-level Backend cannot release">);
 
 /// A backend that tells of a loss without being asked: `B::lost(s, k, m, g)` gives a std::stop_token whose stop is

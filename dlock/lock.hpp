@@ -42,7 +42,7 @@ public:
     /// \throws lock_error  bad_key when the key policy or this kind of server would refuse, fold or truncate the name
     template <class Name>
         requires accepts_name<KeyPolicy, const Name&>
-    basic_lock(typename base::session_type& session, const Name& name, WaitPolicy wait = {}) : base{session, name, std::move(wait)} {}
+    basic_lock(typename base::session_type& session, const Name& name, WaitPolicy wait = WaitPolicy{}) : base{session, name, std::move(wait)} {}
 
     ~basic_lock() {
         if (this->grant_ && release() == released::pending) Backend::sever(this->session_, *this->grant_);

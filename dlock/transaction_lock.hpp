@@ -27,7 +27,7 @@ public:
     /// \throws lock_error  bad_key, as basic_lock
     template <class Name>
         requires accepts_name<KeyPolicy, const Name&>
-    basic_transaction_lock(typename base::session_type& session, const Name& name, WaitPolicy wait = {})
+    basic_transaction_lock(typename base::session_type& session, const Name& name, WaitPolicy wait = WaitPolicy{})
         : base{session, name, std::move(wait)} {}
 };
 

@@ -4,8 +4,6 @@
 
 #include <chrono>
 
-#include <poll.h>
-
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/killer.hpp>
 
@@ -13,11 +11,7 @@ namespace dlock::mysql {
 namespace {
 
 using namespace std::chrono_literals;
-
-bool is_readable(int socket, std::chrono::milliseconds within) noexcept {
-    pollfd source{socket, POLLIN, 0};
-    return ::poll(&source, 1, static_cast<int>(within.count())) > 0;
-}
+using soci_support::stop_event;
 
 /// Returns when the answer can be read, if only that the connection has ended.
 void end_statement(connection& on, int socket, std::string_view sql) noexcept {
@@ -27,7 +21,7 @@ void end_statement(connection& on, int socket, std::string_view sql) noexcept {
     const killer other{on.handle()};
     while (other.is_connected() && std::chrono::steady_clock::now() < give_up) {
         other.kill_query(on.id(), sql);
-        if (is_readable(socket, again)) return;
+        if (stop_event::wait_for(socket, again)) return;
     }
     on.sever();
 }

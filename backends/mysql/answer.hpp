@@ -10,7 +10,7 @@
 #include <dlock/error.hpp>
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/result.hpp>
-#include <dlock/mysql/stop_event.hpp>
+#include <dlock/soci/stop_event.hpp>
 
 namespace dlock::mysql {
 
@@ -27,7 +27,7 @@ struct answer {
 /// before the statement has begun does nothing. Where that cannot be had, this connection is severed: the answer is lost.
 ///
 /// Losing the connection severs it on our side too; an answer that makes no sense does the same.
-[[nodiscard]] answer ask(connection& on, std::string_view sql, const stop_event& stop = {}) noexcept;
+[[nodiscard]] answer ask(connection& on, std::string_view sql, const soci_support::stop_event& stop = {}) noexcept;
 
 /// For a statement of many rows.
 [[nodiscard]] result query(connection& on, std::string_view sql) noexcept;

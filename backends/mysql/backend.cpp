@@ -6,6 +6,7 @@
 #include <chrono>
 #include <random>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include <dlock/error.hpp>
@@ -14,12 +15,12 @@
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/server.hpp>
 #include <dlock/mysql/sql.hpp>
-#include <dlock/mysql/stop_event.hpp>
 #include <dlock/soci/pooled_session.hpp>
 
 namespace dlock::mysql {
 namespace {
 
+using soci_support::stop_event;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -53,18 +54,21 @@ std::shared_ptr<connection> ready(soci::session& session, std::string_view key) 
         on = connection::of(session);
     }
     if (on->find(key) != nullptr) {
-        throw lock_error{errc::already_owned, "dlock: another lock object holds this key on the same session, which owns the lock"};
+        throw lock_error{errc::already_owned,
+                         "dlock: another lock object holds this key on the same session, which owns the lock"};
     }
     if (on->server().one_lock_per_session()) {
         if (!on->accepts_one_lock()) {
-            throw lock_error{errc::unsupported,
-                             "dlock: this server keeps one named lock per session, and a second one would silently free the first: "
-                             "use MySQL 5.7.5 or MariaDB 10.0.2, or, if your sessions hold one lock at a time and call no GET_LOCK "
-                             "themselves, call mysql::accept_one_lock_per_session()"};
+            throw lock_error{
+                errc::unsupported,
+                "dlock: this server keeps one named lock per session, and a second one would silently free the first: "
+                "use MySQL 5.7.5 or MariaDB 10.0.2, or, if your sessions hold one lock at a time and call no GET_LOCK "
+                "themselves, call mysql::accept_one_lock_per_session()"};
         }
         if (!on->held().empty()) {
             throw lock_error{errc::unsupported,
-                             "dlock: this session holds a lock, and this server would silently free it for a second one: use another session"};
+                             "dlock: this session holds a lock, and this server would silently free it for a second "
+                             "one: use another session"};
         }
     }
     ask_for_id(*on);
@@ -72,14 +76,16 @@ std::shared_ptr<connection> ready(soci::session& session, std::string_view key) 
 }
 
 /// Proves, after an answer that was neither yes nor no, that this server connection does not hold the key: by asking the
-/// server, else by ending the session.
-void prove_not_held(connection& on, std::string_view key, unsigned long id) noexcept {
+/// server, else by ending the session. False: the session has ended.
+bool prove_not_held(connection& on, std::string_view key, unsigned long id) noexcept {
     constexpr int attempts = 3;  // a KILL QUERY that comes late can end these statements too
     for (int i = 0; i < attempts; ++i) {
         const auto answer = ask(on, sql::release_ghost(id, key).view());
-        if (answer.failed == errc::lost || (!answer.failed && answer.value)) return;
+        if (answer.failed == errc::lost) return false;
+        if (!answer.failed && answer.value) return true;
     }
     on.sever();
+    return false;
 }
 
 released release_key(connection& on, std::string_view key) noexcept {
@@ -88,7 +94,7 @@ released release_key(connection& on, std::string_view key) noexcept {
     switch (*answer.failed) {
         case errc::lost: return released::lost;
         case errc::unsupported: return released::pending;  // the rows of another statement come first
-        default: prove_not_held(on, key, on.id()); return released::yes;
+        default: return prove_not_held(on, key, on.id()) ? released::yes : released::lost;
     }
 }
 
@@ -96,15 +102,20 @@ released release_key(connection& on, std::string_view key) noexcept {
 [[noreturn]] void refuse(connection& on) {
     if (on.was_replaced()) {
         on.lose_all();
-        throw lock_error{errc::lost, "dlock: the driver has reconnected the session (reconnect=1): every lock it held is lost"};
+        throw lock_error{errc::lost,
+                         "dlock: the driver has reconnected the session (reconnect=1): every lock it held is lost"};
     }
     if (on.has_been_proven()) {
         on.sever();
-        throw lock_error{errc::lost, "dlock: a pooler has put another server connection behind this session: every lock it held is lost"};
+        throw lock_error{
+            errc::lost,
+            "dlock: a pooler has put another server connection behind this session: every lock it held is lost"};
     }
     throw lock_error{errc::unsupported,
-                     "dlock: a pooler between this session and the server may share server connections, and two clients would hold the "
-                     "same lock: connect to the server directly, or, if the pooler gives each session a server connection of its own, "
+                     "dlock: a pooler between this session and the server may share server connections, and two "
+                     "clients would hold the "
+                     "same lock: connect to the server directly, or, if the pooler gives each session a server "
+                     "connection of its own, "
                      "call mysql::assume_session_pooling()"};
 }
 
@@ -112,26 +123,34 @@ released release_key(connection& on, std::string_view key) noexcept {
 std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::string_view key, milliseconds wait,
                                   const stop_event& stop) {
     const auto cancelled = [&] {
-        return lock_error{errc::cancelled, stop.requested() ? "dlock: the wait was cancelled"
-                                                            : "dlock: KILL QUERY or a time limit of the session ended the wait"};
+        return lock_error{errc::cancelled, stop.requested()
+                                               ? "dlock: the wait was cancelled"
+                                               : "dlock: KILL QUERY or a time limit of the session ended the wait"};
     };
     const auto text = on->is_proven() ? sql::acquire(key, wait) : sql::acquire_if(on->id(), key, wait);
     const auto answer = ask(*on, text.view(), stop);
     if (answer.failed) {
         const auto error = error_from(on->handle(), *answer.failed);
-        if (error.reason() == errc::lost || error.reason() == errc::unsupported) throw error;  // gone, or never sent
-        prove_not_held(*on, key, on->id());
+        switch (error.reason()) {
+            case errc::lost:
+            case errc::unsupported:  // not sent
+            case errc::bad_key:      // not locked
+                throw error;
+            default: break;
+        }
+        (void)prove_not_held(*on, key, on->id());
         if (error.reason() == errc::cancelled && stop.requested()) throw cancelled();
         throw error;
     }
     if (answer.id != on->id()) {
-        if (answer.value == 1) prove_not_held(*on, key, answer.id);
+        if (answer.value == 1) (void)prove_not_held(*on, key, answer.id);
         refuse(*on);
     }
     on->prove();
     if (answer.value == 0) return std::nullopt;
     if (answer.value == 1 && !stop.requested()) return grant{on, on->remember()};
-    prove_not_held(*on, key, on->id());  // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server
+    // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server
+    (void)prove_not_held(*on, key, on->id());
     throw cancelled();
 }
 
@@ -143,14 +162,15 @@ milliseconds slice(const server& server, deadline until) {
     return server.waits_whole_seconds() ? std::chrono::floor<seconds>(left) : left;
 }
 
-/// The pauses between two statements where the server cannot wait for as long as it should: 1 to 20 ms.
+/// The pauses between two statements where the server cannot wait for as long as it should: 1 to 20 ms, so short that a
+/// stop request need not end them.
 class pauses {
 public:
-    void sleep(deadline until, const stop_event& stop) {
+    void sleep(deadline until) {
         if (!engine_) engine_.emplace(std::random_device{}());
         milliseconds pause{std::uniform_int_distribution<int>{(longest_ + 1) / 2, longest_}(*engine_)};
         if (!until.is_never()) pause = std::min(pause, until.remaining<milliseconds>());
-        stop.sleep(pause);
+        std::this_thread::sleep_for(pause);
         longest_ = std::min(20, 2 * longest_);
     }
 
@@ -159,7 +179,8 @@ private:
     int longest_ = 1;
 };
 
-std::optional<grant> acquire(soci::session& session, const std::string& key, mode m, deadline until, const std::stop_token& token) {
+std::optional<grant> acquire(soci::session& session, const std::string& key, mode m, deadline until,
+                             const std::stop_token& token) {
     if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
     const auto on = ready(session, key);
     on->reserve(key);
@@ -171,7 +192,7 @@ std::optional<grant> acquire(soci::session& session, const std::string& key, mod
         const auto wait = last ? milliseconds::zero() : slice(on->server(), until);
         if (auto taken = acquire_once(on, key, wait, stop)) return taken;
         if (last || until.expired()) return std::nullopt;
-        between.sleep(until, stop);
+        between.sleep(until);
     }
 }
 
@@ -246,8 +267,9 @@ std::vector<holder> named::holders(session_type& session, const key_type& key) {
     if (!answer.ok()) throw error_from(on->handle(), answer.reason());
     std::vector<holder> found;
     for (; answer.has_row(); answer.next()) {
-        const auto user = answer.text(1);
-        found.push_back({answer.text(0), user.empty() ? user : user + '@' + answer.text(2)});
+        std::string who{answer.text(1)};
+        if (!who.empty()) who.append("@").append(answer.text(2));
+        found.push_back({std::string{answer.text(0)}, std::move(who)});
     }
     return found;
 }

@@ -44,11 +44,13 @@ struct named {
     static void check(session_type& session, const key_type& key);
 
     [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& session, const key_type& key, mode m);
-    [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m, deadline until,
-                                                                 const std::stop_token& stop);
-    [[nodiscard]] static bool still_held(session_type& session, const key_type& key, mode m, const grant_type& granted) noexcept;
+    [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m,
+                                                                 deadline until, const std::stop_token& stop);
+    [[nodiscard]] static bool still_held(session_type& session, const key_type& key, mode m,
+                                         const grant_type& granted) noexcept;
     [[nodiscard]] static std::stop_token lost(session_type& session, const key_type& key, mode m, const grant_type& granted);
-    [[nodiscard]] static released release(session_type& session, const key_type& key, mode m, const grant_type& granted) noexcept;
+    [[nodiscard]] static released release(session_type& session, const key_type& key, mode m,
+                                          const grant_type& granted) noexcept;
     static void sever(session_type& session, const grant_type& granted) noexcept;
     [[nodiscard]] static std::vector<holder> holders(session_type& session, const key_type& key);
 };

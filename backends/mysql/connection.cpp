@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <soci/mysql/soci-mysql.h>
 #include <sys/socket.h>
@@ -93,7 +94,11 @@ connection::connection(MYSQL* handle) noexcept
       greeting_{handle},
       server_{server::of(handle)},
       session_pooling_{note::is_set(handle, note::session_pooling)},
-      one_lock_{note::is_set(handle, note::one_lock)} {}
+      one_lock_{note::is_set(handle, note::one_lock)} {
+    // The driver lets a program that this process starts inherit the socket; as long as that ran, the server would not see
+    // the end of this process, and the locks would stay.
+    if (const int socket = mysql_get_socket(handle); socket != MARIADB_INVALID_SOCKET) ::fcntl(socket, F_SETFD, FD_CLOEXEC);
+}
 
 std::shared_ptr<connection> connection::of(soci::session& session) {
     return directory::instance().find_or_make(handle_of(session), session);
@@ -103,7 +108,8 @@ std::size_t connection::count() { return directory::instance().size(); }
 
 bool connection::serves(soci::session& session) const noexcept {
     auto* const native = session.get_backend();
-    return !severed_ && native != nullptr && static_cast<soci::mysql_session_backend*>(native)->conn_ == handle_ && !was_replaced();
+    return !severed_ && native != nullptr && static_cast<soci::mysql_session_backend*>(native)->conn_ == handle_ &&
+           !was_replaced();
 }
 
 bool connection::is_alive() const noexcept {

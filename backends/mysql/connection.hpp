@@ -67,7 +67,9 @@ public:
     void set_pooled_id(unsigned long id) noexcept { pooled_id_ = id; }
 
     /// The server has confirmed id() with an answer, and neither a pooler nor the driver can change it unseen.
-    [[nodiscard]] bool is_proven() const noexcept { return proven_ && !session_pooling_ && handle_->options.reconnect == 0; }
+    [[nodiscard]] bool is_proven() const noexcept {
+        return proven_ && !session_pooling_ && handle_->options.reconnect == 0;
+    }
     [[nodiscard]] bool has_been_proven() const noexcept { return proven_; }
     void prove() noexcept { proven_ = true; }
 

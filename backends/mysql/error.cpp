@@ -19,14 +19,14 @@ constexpr unsigned er_user_lock_overlong_name = 4163;
 
 errc reason_of(unsigned native) noexcept {
     switch (native) {
-        case ER_LOCK_DEADLOCK:         // MariaDB
-        case ER_USER_LOCK_DEADLOCK:    // MySQL
+        case ER_LOCK_DEADLOCK:       // MariaDB
+        case ER_USER_LOCK_DEADLOCK:  // MySQL
             return errc::deadlock;
-        case ER_QUERY_INTERRUPTED:     // KILL QUERY
-        case ER_STATEMENT_TIMEOUT:     // MariaDB's max_statement_time
-        case er_query_timeout:         // MySQL's max_execution_time
+        case ER_QUERY_INTERRUPTED:  // KILL QUERY
+        case ER_STATEMENT_TIMEOUT:  // MariaDB's max_statement_time
+        case er_query_timeout:      // MySQL's max_execution_time
             return errc::cancelled;
-        case CR_CONNECTION_ERROR:      // these and the next two: a reconnect failed
+        case CR_CONNECTION_ERROR:  // these and the next two: a reconnect failed
         case CR_CONN_HOST_ERROR:
         case CR_SERVER_HANDSHAKE_ERR:
         case CR_SERVER_GONE_ERROR:
@@ -40,20 +40,16 @@ errc reason_of(unsigned native) noexcept {
         case ER_NET_READ_ERROR:
         case ER_NET_READ_INTERRUPTED:
         case ER_NET_ERROR_ON_WRITE:
-        case ER_NET_WRITE_INTERRUPTED:
-            return errc::lost;
+        case ER_NET_WRITE_INTERRUPTED: return errc::lost;
         case ER_TOO_LONG_IDENT:
         case ER_USER_LOCK_WRONG_NAME:
-        case er_user_lock_overlong_name:
-            return errc::bad_key;
+        case er_user_lock_overlong_name: return errc::bad_key;
         case CR_COMMANDS_OUT_OF_SYNC:  // the rows of another statement have not been read
         case ER_SP_DOES_NOT_EXIST:     // there is no GET_LOCK
-        case ER_NOT_SUPPORTED_YET:
-            return errc::unsupported;
+        case ER_NOT_SUPPORTED_YET: return errc::unsupported;
         case CR_OUT_OF_MEMORY:
         case ER_OUTOFMEMORY:
-        case ER_OUT_OF_RESOURCES:
-            return errc::exhausted;
+        case ER_OUT_OF_RESOURCES: return errc::exhausted;
         default: return errc::server_error;
     }
 }
@@ -65,7 +61,8 @@ errc reason_of(MYSQL* handle) noexcept {
 lock_error error_from(MYSQL* handle, errc reason) {
     const unsigned native = mysql_errno(handle);
     std::string what = "dlock: ";
-    if (native == CR_COMMANDS_OUT_OF_SYNC) what += "a statement is in progress on this session: finish reading its rows first: ";
+    if (native == CR_COMMANDS_OUT_OF_SYNC)
+        what += "a statement is in progress on this session: finish reading its rows first: ";
     if (reason == errc::cancelled) what += "the wait was ended by KILL QUERY or by a time limit of the session: ";
     what += native != 0 ? mysql_error(handle) : "the server's answer made no sense; the session is closed";
     return {reason, what, std::to_string(native)};

@@ -26,9 +26,10 @@ void copy_options(MYSQL* from, MYSQL* to) noexcept {
     mysql_optionsv(to, MYSQL_OPT_CONNECT_TIMEOUT, &patience_s);
     mysql_optionsv(to, MYSQL_OPT_READ_TIMEOUT, &patience_s);
     mysql_optionsv(to, MYSQL_OPT_WRITE_TIMEOUT, &patience_s);
-    for (const auto option : {MYSQL_OPT_SSL_KEY, MYSQL_OPT_SSL_CERT, MYSQL_OPT_SSL_CA, MYSQL_OPT_SSL_CAPATH, MYSQL_OPT_SSL_CIPHER,
-                              MYSQL_OPT_SSL_CRL, MYSQL_OPT_SSL_CRLPATH, MARIADB_OPT_TLS_PEER_FP, MARIADB_OPT_TLS_PASSPHRASE,
-                              MARIADB_OPT_TLS_VERSION, MYSQL_PLUGIN_DIR, MYSQL_DEFAULT_AUTH, MYSQL_OPT_BIND}) {
+    for (const auto option :
+         {MYSQL_OPT_SSL_KEY, MYSQL_OPT_SSL_CERT, MYSQL_OPT_SSL_CA, MYSQL_OPT_SSL_CAPATH, MYSQL_OPT_SSL_CIPHER,
+          MYSQL_OPT_SSL_CRL, MYSQL_OPT_SSL_CRLPATH, MARIADB_OPT_TLS_PEER_FP, MARIADB_OPT_TLS_PASSPHRASE,
+          MARIADB_OPT_TLS_VERSION, MYSQL_PLUGIN_DIR, MYSQL_DEFAULT_AUTH, MYSQL_OPT_BIND}) {
         copy_option<char*>(from, to, option);
     }
     copy_option<my_bool>(from, to, MYSQL_OPT_SSL_ENFORCE);
@@ -38,7 +39,9 @@ void copy_options(MYSQL* from, MYSQL* to) noexcept {
 
 const char* unless_empty(const char* text) noexcept { return text != nullptr && *text != '\0' ? text : nullptr; }
 
-bool send(MYSQL* handle, std::string_view sql) noexcept { return mysql_real_query(handle, sql.data(), sql.size()) == 0; }
+bool send(MYSQL* handle, std::string_view sql) noexcept {
+    return mysql_real_query(handle, sql.data(), sql.size()) == 0;
+}
 
 }  // namespace
 

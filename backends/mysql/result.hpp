@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
-#include <string>
+#include <string_view>
 
 #include <mysql.h>
 
@@ -31,8 +31,10 @@ public:
     void next() noexcept { row_ = mysql_fetch_row(rows_.get()); }
 
     [[nodiscard]] unsigned columns() const noexcept { return mysql_num_fields(rows_.get()); }
-    /// Empty: NULL.
-    [[nodiscard]] std::string text(unsigned column) const { return row_[column] != nullptr ? row_[column] : ""; }
+    /// Empty: NULL. Valid until next().
+    [[nodiscard]] std::string_view text(unsigned column) const noexcept {
+        return row_[column] != nullptr ? row_[column] : std::string_view{};
+    }
     [[nodiscard]] std::optional<long long> number(unsigned column) const noexcept {
         if (row_[column] == nullptr) return std::nullopt;
         return std::strtoll(row_[column], nullptr, 10);

@@ -16,12 +16,15 @@ constexpr std::size_t mariadb_bytes = 192;    // more: error 1059
 constexpr std::size_t mysql_characters = 64;  // more: error 3057 or 4163, but on 5.6, which takes any length
 
 [[noreturn]] void refuse(const std::string& rule, const std::string& actual) {
-    throw lock_error{errc::bad_key, "dlock: on this server a name must " + rule + "; this one " + actual + ": use hashed_name"};
+    throw lock_error{errc::bad_key,
+                     "dlock: on this server a name must " + rule + "; this one " + actual + ": use hashed_name"};
 }
 
 }  // namespace
 
-server server::of(MYSQL* handle) noexcept { return {mariadb_connection(handle) != 0, mysql_get_server_version(handle)}; }
+server server::of(MYSQL* handle) noexcept {
+    return {mariadb_connection(handle) != 0, mysql_get_server_version(handle)};
+}
 
 void server::check(std::string_view name) const {
     if (name.empty()) refuse("have at least 1 character", "has none");
@@ -42,7 +45,8 @@ void server::check(std::string_view name) const {
     }
     const std::size_t limit = mariadb ? mariadb_bytes : mysql_characters;
     if (name.size() > limit) {
-        refuse("have at most " + std::to_string(limit) + (mariadb ? " bytes" : " characters"), "has " + std::to_string(name.size()));
+        refuse("have at most " + std::to_string(limit) + (mariadb ? " bytes" : " characters"),
+               "has " + std::to_string(name.size()));
     }
 }
 

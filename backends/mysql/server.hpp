@@ -20,7 +20,9 @@ struct server {
     /// Whether a second GET_LOCK frees the first.
     /// https://dev.mysql.com/doc/refman/5.7/en/locking-functions.html#function_get-lock
     /// https://mariadb.com/kb/en/get_lock/
-    [[nodiscard]] constexpr bool one_lock_per_session() const noexcept { return version < (mariadb ? 100'002 : 50'705); }
+    [[nodiscard]] constexpr bool one_lock_per_session() const noexcept {
+        return version < (mariadb ? 100'002 : 50'705);
+    }
 
     /// Whether the timeout of GET_LOCK is an integer; MySQL 5.6 even rounds by the type of the argument.
     [[nodiscard]] constexpr bool waits_whole_seconds() const noexcept { return !mariadb; }

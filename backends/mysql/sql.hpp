@@ -23,13 +23,16 @@
 #include <concepts>
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
 
 namespace dlock::mysql::sql {
 
 /// A statement on the stack.
 class text {
 public:
-    constexpr text() noexcept {}  // the buffer stays uninitialised: only what was appended is ever read
+    constexpr text() noexcept {
+        if (std::is_constant_evaluated()) buffer_.fill('\0');  // at run time only what was appended is ever read
+    }
 
     [[nodiscard]] constexpr std::string_view view() const noexcept { return {buffer_.data(), size_}; }
 
@@ -94,42 +97,49 @@ struct seconds {
 };
 
 /// 1: granted; 0: not in this time; NULL: ended from outside; -1: another connection answers, which was not asked to lock.
-[[nodiscard]] constexpr text acquire_if(unsigned long connection, std::string_view key, std::chrono::milliseconds wait) noexcept {
+[[nodiscard]] constexpr text acquire_if(unsigned long connection, std::string_view key,
+                                        std::chrono::milliseconds wait) noexcept {
     text to;
-    return to << "SELECT IF(CONNECTION_ID()=" << connection << ",GET_LOCK(" << name{key} << "," << seconds{wait}
-              << "),-1) granted,CONNECTION_ID() id";
+    to << "SELECT IF(CONNECTION_ID()=" << connection << ",GET_LOCK(" << name{key} << "," << seconds{wait}
+       << "),-1) granted,CONNECTION_ID() id";
+    return to;
 }
 
 /// The same on a connection that has been proven.
 [[nodiscard]] constexpr text acquire(std::string_view key, std::chrono::milliseconds wait) noexcept {
     text to;
-    return to << "SELECT GET_LOCK(" << name{key} << "," << seconds{wait} << ") granted,CONNECTION_ID() id";
+    to << "SELECT GET_LOCK(" << name{key} << "," << seconds{wait} << ") granted,CONNECTION_ID() id";
+    return to;
 }
 
 /// 1: released; 0: another session's; NULL: nobody's, or another connection answers, which was not asked to release.
 [[nodiscard]] constexpr text release_if(unsigned long connection, std::string_view key) noexcept {
     text to;
-    return to << "SELECT IF(CONNECTION_ID()=" << connection << ",RELEASE_LOCK(" << name{key} << "),NULL) released";
+    to << "SELECT IF(CONNECTION_ID()=" << connection << ",RELEASE_LOCK(" << name{key} << "),NULL) released";
+    return to;
 }
 
 /// The same on a connection that has been proven.
 [[nodiscard]] constexpr text release(std::string_view key) noexcept {
     text to;
-    return to << "SELECT RELEASE_LOCK(" << name{key} << ") released";
+    to << "SELECT RELEASE_LOCK(" << name{key} << ") released";
+    return to;
 }
 
 /// As release_if(), and 0 where there is nothing to release. Can be repeated.
 [[nodiscard]] constexpr text release_ghost(unsigned long connection, std::string_view key) noexcept {
     text to;
-    return to << "SELECT IF(CONNECTION_ID()=" << connection << " AND IS_USED_LOCK(" << name{key} << ")=" << connection
-              << ",RELEASE_LOCK(" << name{key} << "),0) released";
+    to << "SELECT IF(CONNECTION_ID()=" << connection << " AND IS_USED_LOCK(" << name{key} << ")=" << connection
+       << ",RELEASE_LOCK(" << name{key} << "),0) released";
+    return to;
 }
 
 /// The holder's connection, its user and host. These two are NULL for other users' connections without PROCESS.
 [[nodiscard]] constexpr text holders(std::string_view key) noexcept {
     text to;
-    return to << "SELECT held.id,p.user,p.host FROM (SELECT IS_USED_LOCK(" << name{key}
-              << ")AS id)AS held LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL";
+    to << "SELECT held.id,p.user,p.host FROM (SELECT IS_USED_LOCK(" << name{key} << ") AS id) AS held "
+       << "LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL";
+    return to;
 }
 
 inline constexpr std::string_view connection_id = "SELECT CONNECTION_ID()";
@@ -137,13 +147,15 @@ inline constexpr std::string_view connection_id = "SELECT CONNECTION_ID()";
 /// What the connection executes now.
 [[nodiscard]] constexpr text statement_of(unsigned long connection) noexcept {
     text to;
-    return to << "SELECT info FROM information_schema.processlist WHERE id=" << connection;
+    to << "SELECT info FROM information_schema.processlist WHERE id=" << connection;
+    return to;
 }
 
 /// Ends the statement, not the connection.
 [[nodiscard]] constexpr text kill_query(unsigned long connection) noexcept {
     text to;
-    return to << "KILL QUERY " << connection;
+    to << "KILL QUERY " << connection;
+    return to;
 }
 
 }  // namespace dlock::mysql::sql

@@ -46,7 +46,7 @@ std::shared_ptr<connection> ready(soci::session& session, scope where) {
 /// has granted. `keep` says what to do with such a ghost. True: it is held, and kept.
 /// https://www.postgresql.org/docs/current/view-pg-locks.html
 bool prove(connection& on, const statement::request& what, bool keep) {
-    constexpr int attempts = 3;  // a statement_timeout of the session can end these statements too
+    constexpr int attempts = 10;  // a statement_timeout of the session can end these statements too
     for (int i = 0; i < attempts && PQstatus(on.handle()) == CONNECTION_OK; ++i) {
         if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()) continue;
         if (what.scope == scope::transaction) return false;  // rolling back to the savepoint has released it
@@ -57,7 +57,7 @@ bool prove(connection& on, const statement::request& what, bool keep) {
 }
 
 [[noreturn]] void refuse(const connection& on, const statement::request& what, const result& answer) {
-    if (what.backend_pid != 0 && answer.integer(1) != on.known_backend_pid()) {
+    if (what.backend_pid != 0 && (answer.columns() == 1 || answer.integer(1) != on.known_backend_pid())) {
         throw lock_error{errc::unsupported,
                          "dlock: a pooler has put another server connection behind this session; its session-level locks are lost: "
                          "use transaction_lock, or pool_mode = session"};
@@ -116,11 +116,11 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
                          "before the transaction begins"};
     }
     on->reserve_one();
-    statement::request what{
-        key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), std::nullopt, with == fencing::yes};
+    statement::request what{key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), {}};
+    what.fenced = with == fencing::yes;
     if (until == nullptr) return acquire_once(session, on, what, stop);
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days
-    for (;;) {
+    for (bool waited = false;;) {
         const bool last = until->expired();
         if (last) {
             what.limit.reset();
@@ -128,7 +128,9 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
             what.limit = until->is_never() ? milliseconds{0} : std::min(longest, until->remaining<milliseconds>());
             if (!until->is_never() && what.limit->count() == 0) what.limit = milliseconds{1};  // it has just expired; 0 is for ever
         }
+        what.override_lock_timeout = waited || !until->is_never();  // which costs every lock() a little, and hardly any needs it
         if (auto taken = acquire_once(session, on, what, stop)) return taken;
+        waited = true;
         if (last || until->expired()) return std::nullopt;
     }
 }

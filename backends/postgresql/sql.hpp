@@ -3,22 +3,24 @@
 //
 // Every statement this backend sends, assembled at compile time; tests/postgresql holds them word for word.
 //
-// Parameters: $1 the key's 64 bits, $2 the backend pid that must serve us (0: any), $3 lock_timeout as text.
-// An acquiring statement answers in one row: whether the lock was granted (NULL: refused before it was asked for), the
-// backend pid and, inside a transaction, its isolation level.
+// Parameters: $1 the key's 64 bits, $2 lock_timeout as text, $3 the backend pid that must serve us (inside a transaction, 0: any).
+// An acquiring statement answers in one row: whether the lock was granted (NULL: refused before it was asked for) and,
+// inside a transaction, the backend pid and the isolation level, which say why it was refused.
 //
 //  - The pid is compared before the lock is asked for: behind a pooler that shares sessions nothing gets locked.
 //  - CASE is the only form whose order of evaluation is documented; so the limit is set strictly before the lock waits.
 //    https://www.postgresql.org/docs/current/sql-expressions.html#SYNTAX-EXPRESS-EVAL
-//  - lock_timeout '0' waits for ever, so that a limit of the session itself does not apply.
+//  - A session's own lock_timeout does not apply: a timed wait overrides it, lock() does once it has struck; '0' is for ever.
 //    https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
 //  - Under REPEATABLE READ the waiting statement itself would fix the snapshot before the lock is granted, and its holder
 //    would read stale rows: refused. https://www.postgresql.org/docs/current/transaction-iso.html
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include <boost/hana/cartesian_product.hpp>
 #include <boost/hana/tuple.hpp>
@@ -61,13 +63,12 @@ constexpr auto lock_suffix() {
 
 template <place Place, std::size_t N>
 constexpr auto guarded(const fixed_string<N>& granted) {
-    constexpr auto right_backend = fixed_string{"$2::int4 IN (0, pg_backend_pid())"};
     if constexpr (Place == place::alone) {
-        return fixed_string{"SELECT CASE WHEN "} + right_backend + fixed_string{" THEN "} + granted +
-               fixed_string{" END, pg_backend_pid()"};
+        return fixed_string{"SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "} + granted + fixed_string{" END"};
     } else {
-        return fixed_string{"SELECT CASE WHEN "} + right_backend +
-               fixed_string{" AND current_setting('transaction_isolation') LIKE 'read%' THEN "} + granted +
+        return fixed_string{"SELECT CASE WHEN $3::int4 IN (0, pg_backend_pid()) "
+                            "AND current_setting('transaction_isolation') LIKE 'read%' THEN "} +
+               granted +
                fixed_string{" END, pg_backend_pid(), current_setting('transaction_isolation')"};
     }
 }
@@ -77,14 +78,24 @@ constexpr auto try_acquire() {
     return guarded<Place>(fixed_string{"pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>());
 }
 
+/// Waits for as long as the session's lock_timeout says, which is for ever where nobody has set it.
+template <mode Mode, space Space>
+constexpr auto acquire() {
+    return guarded<place::alone>(fixed_string{"pg_"} + lock_suffix<scope::session, Mode>() + key_arguments<Space>() +
+                                 fixed_string{" IS NOT NULL"});
+}
+
 template <scope Scope, place Place, mode Mode, space Space>
 constexpr auto acquire_until() {
     constexpr auto wait = fixed_string{"pg_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() + fixed_string{" IS NOT NULL"};
-    constexpr auto limited = fixed_string{"CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN "};
-    if constexpr (Scope == scope::session) {  // outside a transaction the setting ends by itself, inside with the savepoint
-        return guarded<Place>(limited + wait + fixed_string{" END"});
+    constexpr auto limited = fixed_string{"WHEN set_config('lock_timeout', $2, true) IS NOT NULL THEN "};
+    if constexpr (Place == place::alone) {  // a free lock, the common case, does not pay for the setting, which ends by itself
+        return guarded<Place>(fixed_string{"CASE WHEN pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() +
+                              fixed_string{" THEN true "} + limited + wait + fixed_string{" END"});
+    } else if constexpr (Scope == scope::session) {  // the setting ends with the savepoint
+        return guarded<Place>(fixed_string{"CASE "} + limited + wait + fixed_string{" END"});
     } else {  // a transaction-level lock does not survive ROLLBACK TO SAVEPOINT, so the statement puts the setting back
-        return guarded<Place>(limited + fixed_string{"CASE WHEN "} + wait +
+        return guarded<Place>(fixed_string{"CASE "} + limited + fixed_string{"CASE WHEN "} + wait +
                               fixed_string{" THEN set_config('lock_timeout', before, true) IS NOT NULL END END"}) +
                fixed_string{" FROM (SELECT current_setting('lock_timeout') AS before OFFSET 0) AS setting"};
     }
@@ -108,7 +119,7 @@ constexpr auto try_fenced() {
 
 template <mode Mode, space Space>
 constexpr auto until_fenced() {
-    return fenced(fixed_string{"CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN pg_"} + lock_suffix<scope::session, Mode>() +
+    return fenced(fixed_string{"CASE WHEN set_config('lock_timeout', $2, true) IS NOT NULL THEN pg_"} + lock_suffix<scope::session, Mode>() +
                   key_arguments<Space>() + fixed_string{" IS NOT NULL END"});
 }
 
@@ -118,7 +129,7 @@ constexpr auto release() {
         if constexpr (Mode == mode::exclusive) return fixed_string{"pg_advisory_unlock"};
         else return fixed_string{"pg_advisory_unlock_shared"};
     }();
-    return fixed_string{"SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) THEN "} + unlock + key_arguments<Space>() +
+    return fixed_string{"SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "} + unlock + key_arguments<Space>() +
            fixed_string{" END"};
 }
 
@@ -196,6 +207,11 @@ public:
         return static_cast<std::size_t>(m) * 2 + static_cast<std::size_t>(s);
     }
     [[nodiscard]] constexpr const char* at(mode m, space s) const noexcept { return texts_[index(m, s)]; }
+    [[nodiscard]] static constexpr std::size_t longest() noexcept {
+        std::size_t most = 0;
+        for (const std::string_view text : texts_) most = std::max(most, text.size());
+        return most;
+    }
 
 private:
     static constexpr auto texts_ = hana::unpack(hana::cartesian_product(hana::make_tuple(modes, spaces)), [](auto... variant) {
@@ -205,6 +221,7 @@ private:
 };
 
 inline constexpr table try_alone{[](auto m, auto s) { return try_acquire<scope::session, place::alone, m.value, s.value>(); }};
+inline constexpr table acquire_alone{[](auto m, auto s) { return acquire<m.value, s.value>(); }};
 inline constexpr table until_alone{[](auto m, auto s) { return acquire_until<scope::session, place::alone, m.value, s.value>(); }};
 inline constexpr table try_fenced_alone{[](auto m, auto s) { return try_fenced<m.value, s.value>(); }};
 inline constexpr table until_fenced_alone{[](auto m, auto s) { return until_fenced<m.value, s.value>(); }};
@@ -220,6 +237,10 @@ inline constexpr table until_for_transaction{
 inline constexpr table ghost_found{[](auto m, auto s) { return find_ghost<m.value, s.value>(); }};
 inline constexpr table ghost_released{[](auto m, auto s) { return release_ghost<m.value, s.value>(); }};
 inline constexpr table who_holds{[](auto, auto s) { return holders<s.value>(); }};
+
+inline constexpr std::size_t longest =
+    std::max({try_in_transaction.longest(), until_in_transaction.longest(), try_for_transaction.longest(),
+              until_for_transaction.longest(), until_fenced_alone.longest(), release_alone.longest()});
 
 }  // namespace sql
 }  // namespace dlock::postgresql

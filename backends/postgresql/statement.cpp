@@ -4,7 +4,7 @@
 
 #include <array>
 #include <charconv>
-#include <string>
+#include <initializer_list>
 #include <string_view>
 
 #include <dlock/postgresql/answer.hpp>
@@ -14,44 +14,64 @@
 namespace dlock::postgresql::statement {
 namespace {
 
-/// $1, $2, $3 as libpq wants them: text, without an allocation.
-class parameters {
+/// An integer as libpq wants a parameter: text, without an allocation.
+class text_of {
 public:
-    explicit parameters(const postgresql::key& key, int backend_pid = 0, std::chrono::milliseconds limit = {}) noexcept {
-        print(key_, key.bits);
-        print(pid_, backend_pid);
-        print(limit_, limit.count());
+    template <class Integer>
+    explicit text_of(Integer value) noexcept {
+        *std::to_chars(digits_.data(), digits_.data() + digits_.size() - 1, value).ptr = '\0';
     }
-
-    [[nodiscard]] const char* const* values() const noexcept { return values_.data(); }
-
-    /// `sql` with its parameters written out: a text of several statements takes none.
-    [[nodiscard]] std::string written_into(std::string_view sql) const {
-        std::string text;
-        text.reserve(sql.size() + 64);
-        for (std::size_t at = 0; at < sql.size(); ++at) {
-            if (sql[at] == '$') {
-                text.append("'").append(values_[static_cast<std::size_t>(sql[++at] - '1')]).append("'");
-            } else {
-                text += sql[at];
-            }
-        }
-        return text;
-    }
+    [[nodiscard]] const char* c_str() const noexcept { return digits_.data(); }
 
 private:
-    template <std::size_t N, class Integer>
-    static void print(std::array<char, N>& to, Integer value) noexcept {
-        *std::to_chars(to.data(), to.data() + N - 1, value).ptr = '\0';
-    }
-
-    std::array<char, 24> key_{};
-    std::array<char, 24> pid_{};
-    std::array<char, 24> limit_{};
-    std::array<const char*, 3> values_{key_.data(), pid_.data(), limit_.data()};
+    std::array<char, 24> digits_;
 };
 
-enum class operation : std::uint8_t { try_acquire, acquire_until, release, try_fenced, until_fenced };
+/// An integer as the server keeps it: neither side has to parse or print it.
+class binary_of {
+public:
+    explicit binary_of(std::int64_t value) noexcept {
+        for (std::size_t i = 0; i < bytes_.size(); ++i) {
+            bytes_[i] = static_cast<char>(static_cast<std::uint64_t>(value) >> (56 - 8 * i));
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+
+private:
+    std::array<char, 8> bytes_;
+};
+
+/// A statement with parameters written into it, without an allocation.
+class written {
+public:
+    written& append(std::string_view text) noexcept {
+        size_ += text.copy(text_.data() + size_, capacity - size_);
+        text_[size_] = '\0';
+        return *this;
+    }
+
+    /// `sql` with its parameters from `$first` on replaced by values.
+    written& append(std::string_view sql, char first, std::initializer_list<const char*> values) noexcept {
+        for (auto at = sql.find('$'); at != sql.npos; at = sql.find('$')) {
+            const char number = sql[at + 1];
+            append(sql.substr(0, number < first ? at + 2 : at));
+            if (number >= first) append("'").append(values.begin()[number - first]).append("'");
+            sql.remove_prefix(at + 2);
+        }
+        return append(sql);
+    }
+
+    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
+
+private:
+    static constexpr std::size_t capacity = 1023;
+    static_assert(sql::longest + 200 < capacity, "with three values and a savepoint around it");
+
+    std::array<char, capacity + 1> text_;
+    std::size_t size_ = 0;
+};
+
+enum class operation : std::uint8_t { try_acquire, acquire, acquire_until, release, try_fenced, until_fenced };
 
 /// The names of an operation's prepared statements. They carry a version: the text behind a name never changes.
 template <sql::fixed_string Operation>
@@ -69,7 +89,8 @@ constexpr auto names_of() {
     }};
 }
 
-/// A statement that is prepared once per connection.
+/// A statement that is prepared once per connection, with the backend pid written into it: behind a pooler that shares
+/// sessions it can land on another backend, and refuses there. Its name carries a version: the text behind it never changes.
 struct prepared {
     prepared(operation what, mode m, space s) noexcept : index{static_cast<std::size_t>(what) * 4 + sql::try_alone.index(m, s)} {
         const auto is = [&](const auto& names, const auto& texts, int count) {
@@ -78,11 +99,12 @@ struct prepared {
             parameters = count;
         };
         switch (what) {
-            case operation::try_acquire: is(names_of<"try">(), sql::try_alone, 2); break;
-            case operation::acquire_until: is(names_of<"until">(), sql::until_alone, 3); break;
-            case operation::release: is(names_of<"release">(), sql::release_alone, 2); break;
-            case operation::try_fenced: is(names_of<"try_fenced">(), sql::try_fenced_alone, 2); break;
-            case operation::until_fenced: is(names_of<"until_fenced">(), sql::until_fenced_alone, 3); break;
+            case operation::try_acquire: is(names_of<"try">(), sql::try_alone, 1); break;
+            case operation::acquire: is(names_of<"lock">(), sql::acquire_alone, 1); break;
+            case operation::acquire_until: is(names_of<"until">(), sql::until_alone, 2); break;
+            case operation::release: is(names_of<"release">(), sql::release_alone, 1); break;
+            case operation::try_fenced: is(names_of<"try_fenced">(), sql::try_fenced_alone, 1); break;
+            case operation::until_fenced: is(names_of<"until_fenced">(), sql::until_fenced_alone, 2); break;
         }
     }
 
@@ -93,42 +115,54 @@ struct prepared {
 };
 
 /// An error of the preparation is the answer.
-result run_prepared(connection& on, const prepared& statement, const parameters& with, const std::stop_token& stop) {
+result run_prepared(connection& on, const prepared& statement, const postgresql::key& key, const char* limit, const std::stop_token& stop) {
+    const binary_of bits{key.bits};
+    const char* const values[]{bits.data(), limit};
+    constexpr int lengths[]{sizeof key.bits, 0};
+    constexpr int formats[]{1, 0};
     for (bool again = true;; again = false) {
         if (!on.is_prepared(statement.index)) {
-            result preparation{PQprepare(on.handle(), statement.name, statement.text, 0, nullptr)};
+            written text;
+            text.append(statement.text, '3', {text_of{on.known_backend_pid()}.c_str()});
+            result preparation{PQprepare(on.handle(), statement.name, text.c_str(), 0, nullptr)};
             if (!preparation.ok() && preparation.sqlstate() != sqlstate::duplicate_statement) return preparation;
             on.set_prepared(statement.index);
         }
-        if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, with.values(), nullptr, nullptr, 0) == 0) return result{};
+        if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values, lengths, formats, 0) == 0) return result{};
         auto answer = await_answer(on.handle(), stop);
         if (!again || answer.sqlstate() != sqlstate::invalid_statement_name) return answer;
         on.forget_prepared();  // somebody sent DEALLOCATE ALL or DISCARD ALL where libpq could not see it
     }
 }
 
-result run_in_transaction(connection& on, const char* sql, const parameters& with, const char* ending, const std::stop_token& stop) {
-    const std::string text = sql::savepoint + with.written_into(sql) + ending;
-    if (PQsendQuery(on.handle(), text.c_str()) == 0) return result{};
-    return await_answer(on.handle(), stop);
+result with_key(connection& on, const char* sql, const postgresql::key& key) noexcept {
+    const text_of bits{key.bits};
+    const char* const values[]{bits.c_str()};
+    return result{PQexecParams(on.handle(), sql, 1, nullptr, values, nullptr, nullptr, 0)};
 }
 
 }  // namespace
 
 result acquire(connection& on, const request& what, const std::stop_token& stop) {
     const connection::own_statements quiet{on};
-    const auto [key, m, where, pid, limit, fenced] = what;
-    const parameters with{key, pid, limit.value_or(std::chrono::milliseconds{0})};
+    const auto& [key, m, where, pid, limit, override_lock_timeout, fenced] = what;
     if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) {
-        const auto plain = limit ? operation::acquire_until : operation::try_acquire;
-        return run_prepared(on, {!fenced ? plain : limit ? operation::until_fenced : operation::try_fenced, m, key.space}, with, stop);
+        const auto run = [&](operation o, const char* lock_timeout) { return run_prepared(on, {o, m, key.space}, key, lock_timeout, stop); };
+        if (!limit) return run(fenced ? operation::try_fenced : operation::try_acquire, nullptr);
+        if (!override_lock_timeout && !fenced) return run(operation::acquire, nullptr);
+        return run(fenced ? operation::until_fenced : operation::acquire_until, text_of{limit->count()}.c_str());
     }
-    if (where == scope::session) {
-        const auto& text = limit ? sql::until_in_transaction.at(m, key.space) : sql::try_in_transaction.at(m, key.space);
-        return run_in_transaction(on, text, with, sql::keep_lock_only, stop);
-    }
-    const auto& text = limit ? sql::until_for_transaction.at(m, key.space) : sql::try_for_transaction.at(m, key.space);
-    return run_in_transaction(on, text, with, sql::keep_all, stop);
+    const bool outlives_savepoint = where == scope::session;
+    const char* const sql = outlives_savepoint
+                                ? limit ? sql::until_in_transaction.at(m, key.space) : sql::try_in_transaction.at(m, key.space)
+                            : limit ? sql::until_for_transaction.at(m, key.space)
+                                    : sql::try_for_transaction.at(m, key.space);
+    written text;
+    text.append(sql::savepoint)
+        .append(sql, '1', {text_of{key.bits}.c_str(), text_of{limit.value_or(std::chrono::milliseconds{0}).count()}.c_str(), text_of{pid}.c_str()})
+        .append(outlives_savepoint ? sql::keep_lock_only : sql::keep_all);
+    if (PQsendQuery(on.handle(), text.c_str()) == 0) return result{};
+    return await_answer(on.handle(), stop);
 }
 
 result recover_transaction(connection& on) noexcept {
@@ -138,7 +172,7 @@ result recover_transaction(connection& on) noexcept {
 
 result find_ghost(connection& on, const postgresql::key& key, mode m, bool release) noexcept {
     const char* const text = release ? sql::ghost_released.at(m, key.space) : sql::ghost_found.at(m, key.space);
-    return result{PQexecParams(on.handle(), text, 1, nullptr, parameters{key}.values(), nullptr, nullptr, 0)};
+    return with_key(on, text, key);
 }
 
 released release(connection& on, const postgresql::key& key, mode m) noexcept {
@@ -146,12 +180,13 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
     const auto status = PQtransactionStatus(on.handle());
     if (status == PQTRANS_INERROR || status == PQTRANS_ACTIVE) return released::pending;
     const prepared statement{operation::release, m, key.space};
-    const parameters with{key, on.known_backend_pid()};
     const auto as_text = [&] {
-        return result{PQexecParams(on.handle(), statement.text, statement.parameters, nullptr, with.values(), nullptr, nullptr, 0)};
+        written text;
+        text.append(statement.text, '1', {text_of{key.bits}.c_str(), "", text_of{on.known_backend_pid()}.c_str()});
+        return result{PQexec(on.handle(), text.c_str())};
     };
     // Inside a transaction a statement that is not prepared after all would abort it, so there the text itself is sent.
-    auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, with, {}) : as_text();
+    auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, key, nullptr, {}) : as_text();
     if (!answer.ok() && status == PQTRANS_IDLE) answer = as_text();
     if (answer.ok()) return answer.is_true(0) ? released::yes : released::lost;
     if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) return released::pending;  // say, statement_timeout ended it
@@ -165,7 +200,7 @@ bool holds(connection& on, const postgresql::key& key, mode m) noexcept {
 }
 
 result holders(connection& on, const postgresql::key& key) {
-    return result{PQexecParams(on.handle(), sql::who_holds.at(mode::exclusive, key.space), 1, nullptr, parameters{key}.values(), nullptr, nullptr, 0)};
+    return with_key(on, sql::who_holds.at(mode::exclusive, key.space), key);
 }
 
 }  // namespace dlock::postgresql::statement

@@ -25,6 +25,7 @@ struct request {
     postgresql::scope scope;
     int backend_pid;                                    ///< that must serve us; 0: any
     std::optional<std::chrono::milliseconds> limit;     ///< how long to wait; 0: for ever; nothing: only try
+    bool override_lock_timeout = true;                  ///< false: a lock_timeout of the session may end a wait for ever
     bool fenced = false;                                ///< the answer is a fencing token, and 0 for no
 };
 

@@ -4,7 +4,7 @@
 // Locks of SQLite, exclusive and shared: a transaction that is kept open on a database of its own.
 //
 // SQLite has no queue and no deadlock detection: who waits looks again after 50 µs to 1.6 ms, and who comes at the right
-// moment is next. A writer that waits for readers to leave lets no new ones in.
+// moment is next. A writer that waits for readers to leave lets no new ones in, except in a process that reads already.
 #pragma once
 
 #include <optional>

@@ -38,7 +38,7 @@ int errno_at(const fs::path& file) {
     errno = 0;
     if (::faccessat(directory, file.filename().c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno == ENOENT) {
         errno = 0;
-        (void)::faccessat(directory, ".", W_OK | X_OK, AT_EACCESS);
+        (void)!::faccessat(directory, ".", W_OK | X_OK, AT_EACCESS);
     }
     const int code = errno;
     ::close(directory);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -59,7 +60,7 @@ std::optional<grant> lock_files::acquire(const key& k, mode m, deadline until, c
     }
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
 
-    for (int replaced = 0; replaced < 8;) {
+    for (int replaced = 0; replaced < 100;) {
         const auto at = open(k);
         if (at->serial != 0) {
             if (at->file.in_place()) throw lock_error{errc::already_owned, "dlock: this session holds this lock already"};
@@ -67,16 +68,20 @@ std::optional<grant> lock_files::acquire(const key& k, mode m, deadline until, c
             continue;
         }
         bool granted = false;
+        std::exception_ptr error;
         try {
             granted = at->file.acquire(m, until, stop);
         } catch (...) {
-            close(at);
-            throw;
+            error = std::current_exception();
         }
-        if (!at->file.in_place()) {  // a lock on a file without its name excludes nobody
+        if (!at->file.in_place()) {  // a lock on a file without its name excludes nobody, and an error is no wonder
             close(at);
             ++replaced;
             continue;
+        }
+        if (error) {
+            close(at);
+            std::rethrow_exception(error);
         }
         if (granted) {
             at->serial = ++last_serial_;

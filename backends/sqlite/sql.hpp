@@ -7,8 +7,9 @@
 
 namespace dlock::sqlite::sql {
 
-/// An EXCLUSIVE lock at once. While it waits for readers to leave it keeps a PENDING lock, which lets no new ones in: no
-/// writer starves. https://www.sqlite.org/lang_transaction.html#deferred_immediate_and_exclusive_transactions
+/// An EXCLUSIVE lock at once. While it waits for readers to leave it keeps a PENDING lock, which lets no new ones in; only
+/// a process that reads already counts further readers without asking the kernel.
+/// https://www.sqlite.org/lang_transaction.html#deferred_immediate_and_exclusive_transactions
 inline constexpr const char* begin_exclusive = "BEGIN EXCLUSIVE";
 
 /// A deferred transaction takes its SHARED lock with its first read; this one reads a field of the file's header.

@@ -152,6 +152,7 @@ protected:
     void make_room() {
         if (owns_lock() && !settled()) throw lock_error{errc::already_owned, "dlock: this lock object holds its lock already"};
         grant_.reset();
+        release_pending_ = false;  // or the next grant would be taken for the one whose release is due
     }
 
     bool granted(mode m, std::optional<typename Backend::grant_type> grant) noexcept {

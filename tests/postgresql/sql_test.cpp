@@ -10,28 +10,30 @@ namespace {
 using enum mode;
 
 static_assert(try_acquire<scope::session, place::alone, exclusive, space::bigint>().view() ==
-              "SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) THEN pg_try_advisory_lock($1::int8) END, pg_backend_pid()");
+              "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN pg_try_advisory_lock($1::int8) END");
 static_assert(try_acquire<scope::session, place::alone, shared, space::pair>().view() ==
-              "SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) THEN "
-              "pg_try_advisory_lock_shared(($1::int8 >> 32)::int4, (($1::int8 << 32) >> 32)::int4) END, pg_backend_pid()");
+              "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "
+              "pg_try_advisory_lock_shared(($1::int8 >> 32)::int4, (($1::int8 << 32) >> 32)::int4) END");
+static_assert(acquire<exclusive, space::bigint>().view() ==
+              "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN pg_advisory_lock($1::int8) IS NOT NULL END");
 static_assert(acquire_until<scope::session, place::alone, exclusive, space::bigint>().view() ==
-              "SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) THEN "
-              "CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN pg_advisory_lock($1::int8) IS NOT NULL END "
-              "END, pg_backend_pid()");
+              "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "
+              "CASE WHEN pg_try_advisory_lock($1::int8) THEN true "
+              "WHEN set_config('lock_timeout', $2, true) IS NOT NULL THEN pg_advisory_lock($1::int8) IS NOT NULL END END");
 static_assert(acquire_until<scope::session, place::in_transaction, shared, space::bigint>().view() ==
-              "SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) AND current_setting('transaction_isolation') LIKE 'read%' THEN "
-              "CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN pg_advisory_lock_shared($1::int8) IS NOT NULL END "
+              "SELECT CASE WHEN $3::int4 IN (0, pg_backend_pid()) AND current_setting('transaction_isolation') LIKE 'read%' THEN "
+              "CASE WHEN set_config('lock_timeout', $2, true) IS NOT NULL THEN pg_advisory_lock_shared($1::int8) IS NOT NULL END "
               "END, pg_backend_pid(), current_setting('transaction_isolation')");
 static_assert(acquire_until<scope::transaction, place::in_transaction, exclusive, space::bigint>().view() ==
-              "SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) AND current_setting('transaction_isolation') LIKE 'read%' THEN "
-              "CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN "
+              "SELECT CASE WHEN $3::int4 IN (0, pg_backend_pid()) AND current_setting('transaction_isolation') LIKE 'read%' THEN "
+              "CASE WHEN set_config('lock_timeout', $2, true) IS NOT NULL THEN "
               "CASE WHEN pg_advisory_xact_lock($1::int8) IS NOT NULL THEN set_config('lock_timeout', before, true) IS NOT NULL END END "
               "END, pg_backend_pid(), current_setting('transaction_isolation') "
               "FROM (SELECT current_setting('lock_timeout') AS before OFFSET 0) AS setting");
 static_assert(release<exclusive, space::bigint>().view() ==
-              "SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) THEN pg_advisory_unlock($1::int8) END");
+              "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN pg_advisory_unlock($1::int8) END");
 static_assert(release<shared, space::bigint>().view() ==
-              "SELECT CASE WHEN $2::int4 IN (0, pg_backend_pid()) THEN pg_advisory_unlock_shared($1::int8) END");
+              "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN pg_advisory_unlock_shared($1::int8) END");
 static_assert(release_ghost<shared, space::pair>().view() ==
               "SELECT pg_advisory_unlock_shared(($1::int8 >> 32)::int4, (($1::int8 << 32) >> 32)::int4) FROM "
               "(SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted AND objsubid = 2 "

@@ -53,7 +53,11 @@ struct spawn_plan {
         ::sigfillset(&all);
         check(::posix_spawnattr_setsigmask(&attributes, &none), "sigmask");
         check(::posix_spawnattr_setsigdefault(&attributes, &all), "sigdefault");
-        check(::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF), "flags");
+        // In a process group of its own: Ctrl-C, or a build tool that kills a test with its group, must not forestall
+        // end_signal, which lets a server end its children and tidy up.
+        check(::posix_spawnattr_setpgroup(&attributes, 0), "pgroup");
+        constexpr auto flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP;
+        check(::posix_spawnattr_setflags(&attributes, static_cast<short>(flags)), "flags");
     }
     ~spawn_plan() {
         ::posix_spawnattr_destroy(&attributes);

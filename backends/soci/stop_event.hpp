@@ -8,7 +8,7 @@
 #include <optional>
 #include <stop_token>
 
-namespace dlock::mysql {
+namespace dlock::soci_support {
 
 class stop_event {
 public:
@@ -24,8 +24,8 @@ public:
     /// Waits until the socket has something to say, be it the end. False: the stop was requested before.
     [[nodiscard]] bool wait_for(int socket) const noexcept;
 
-    /// Sleeps; a stop request ends it early.
-    void sleep(std::chrono::milliseconds time) const noexcept;
+    /// The same, whether a stop was requested or not. False: the time is over.
+    [[nodiscard]] static bool wait_for(int socket, std::chrono::milliseconds longest) noexcept;
 
 private:
     struct raise {
@@ -38,4 +38,4 @@ private:
     std::optional<std::stop_callback<raise>> on_stop_;
 };
 
-}  // namespace dlock::mysql
+}  // namespace dlock::soci_support

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
-#include <dlock/mysql/stop_event.hpp>
+#include <dlock/soci/stop_event.hpp>
 
 #include <array>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-namespace dlock::mysql {
+namespace dlock::soci_support {
 
 stop_event::stop_event(const std::stop_token& stop) : stop_{stop} {
     if (!stop.stop_possible()) return;
@@ -38,9 +38,9 @@ bool stop_event::wait_for(int socket) const noexcept {
     }
 }
 
-void stop_event::sleep(std::chrono::milliseconds time) const noexcept {
-    pollfd source{fd_, POLLIN, 0};  // a negative descriptor is ignored
-    (void)::poll(&source, 1, static_cast<int>(time.count()));
+bool stop_event::wait_for(int socket, std::chrono::milliseconds longest) noexcept {
+    pollfd source{socket, POLLIN, 0};
+    return ::poll(&source, 1, static_cast<int>(longest.count())) > 0;
 }
 
-}  // namespace dlock::mysql
+}  // namespace dlock::soci_support

@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The facts about named locks that are MariaDB's own.
+#include <chrono>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <mysql.h>
+
+#include "tests/mysql/client.hpp"
+
+namespace dlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+class MariaDBBehaviour : public ::testing::Test {
+protected:
+    void TearDown() override { EXPECT_EQ(onlooker_.holder_of("k"), "NULL") << "the test left the lock"; }
+
+    mariadb_server& server_ = mariadb_server::shared();
+    client onlooker_{server_};
+    client a_{server_}, b_{server_};
+};
+
+// --- timeouts
+
+TEST_F(MariaDBBehaviour, ATimeoutHasFractions) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    for (const auto& [literal, least] : {std::pair{"0.001", 1ms}, {"0.050", 50ms}, {"0.25", 250ms}, {"1.3", 1300ms}}) {
+        const auto begin = clock::now();
+        EXPECT_EQ(b_.ask("SELECT GET_LOCK('k', " + std::string{literal} + ")"), "0");
+        EXPECT_GE(clock::now() - begin, least);
+        EXPECT_LT(clock::now() - begin, least + 5s);
+    }
+    a_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+TEST_F(MariaDBBehaviour, ANegativeOrEndlessTimeoutIsNullEvenOnAFreeLock) {
+    for (const char* timeout : {"-1", "NULL", "1e30"}) {
+        EXPECT_EQ(a_.ask(std::string{"SELECT GET_LOCK('k', "} + timeout + ")"), "NULL") << timeout;
+        EXPECT_EQ(onlooker_.holder_of("k"), "NULL");
+    }
+}
+
+TEST_F(MariaDBBehaviour, AnHourIsATimeout) {
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK('k', 3600)"), "1");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_LOCK('k')"), "1");
+}
+
+TEST_F(MariaDBBehaviour, LockWaitTimeoutDoesNotShortenAWait) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    b_.ask("SET lock_wait_timeout=1, innodb_lock_wait_timeout=1");
+    const auto begin = clock::now();
+    EXPECT_EQ(b_.ask("SELECT GET_LOCK('k', 1.5)"), "0");
+    EXPECT_GE(clock::now() - begin, 1500ms);
+    a_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+TEST_F(MariaDBBehaviour, MaxStatementTimeEndsAWaitWithNullAndNoError) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    b_.ask("SET max_statement_time=0.02");
+    EXPECT_EQ(b_.ask("SELECT GET_LOCK('k', 60)"), "NULL");
+    a_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+// --- names
+
+TEST_F(MariaDBBehaviour, NamesAreBytes) {
+    a_.ask("SELECT GET_LOCK('abc', 0), GET_LOCK('e', 0), GET_LOCK('x ', 0), GET_LOCK('é', 0)");
+    for (const char* other : {"'Abc'", "'è'", "'x'", "_latin1 X'e9'", "'É'", "_utf8mb4 X'65cc81'"}) {
+        EXPECT_EQ(b_.ask(std::string{"SELECT IS_USED_LOCK("} + other + ")"), "NULL") << other;
+    }
+    EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "4");
+}
+
+TEST_F(MariaDBBehaviour, ANameHas192BytesAtMost) {
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK(REPEAT('y', 192), 0)"), "1");
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK(REPEAT('y', 193), 0)"), "ERROR 1059");
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK(REPEAT('é', 96), 0)"), "1");
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK(REPEAT('é', 97), 0)"), "ERROR 1059");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "2");
+}
+
+TEST_F(MariaDBBehaviour, ANameEndsAtANul) {
+    a_.ask("SELECT GET_LOCK(X'6b0078', 0)");
+    EXPECT_EQ(onlooker_.holder_of("k"), std::to_string(a_.id()));
+    a_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+// --- many locks
+
+TEST_F(MariaDBBehaviour, OneConnectionHoldsManyAndCountsEach) {
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK('k', 0)"), "1");
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK('k', 0)"), "1");
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK('j', 0)"), "1");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_LOCK('k')"), "1");
+    EXPECT_EQ(onlooker_.holder_of("k"), std::to_string(a_.id()));
+    EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "2");
+}
+
+TEST_F(MariaDBBehaviour, AnAcquiringStatementLocksOnce) {
+    a_.ask("SELECT IF(CONNECTION_ID()=" + std::to_string(a_.id()) + ",GET_LOCK('k',0),-1) granted,CONNECTION_ID() id");
+    a_.ask("SELECT GET_LOCK('j',0) granted,CONNECTION_ID() id");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "2");
+}
+
+TEST_F(MariaDBBehaviour, ADeadlockIsAnErrorAtOnceAndItsVictimKeepsItsLocksAndItsTransaction) {
+    onlooker_.ask("CREATE TABLE IF NOT EXISTS test.t (x INTEGER PRIMARY KEY) ENGINE=InnoDB");
+    for (auto* c : {&a_, &b_}) {
+        c->ask("START TRANSACTION");
+        c->ask("INSERT INTO test.t VALUES (" + std::to_string(c->id()) + ")");
+    }
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    b_.ask("SELECT GET_LOCK('j', 0)");
+    a_.send("SELECT GET_LOCK('j', 60)");
+    onlooker_.await_waiter(a_.id());
+    b_.send("SELECT GET_LOCK('k', 60)");
+    // Either may be the victim, also the one that came first. The other one waits on: the victim still holds.
+    await(
+        [&] {
+            return onlooker_.ask("SELECT COUNT(*) FROM information_schema.processlist WHERE state='User lock'") == "1";
+        },
+        "the server finds the deadlock");
+    const bool a_waits = onlooker_.ask("SELECT id FROM information_schema.processlist WHERE state='User lock'") ==
+                         std::to_string(a_.id());
+    auto& victim = a_waits ? b_ : a_;
+    auto& winner = a_waits ? a_ : b_;
+    EXPECT_EQ(victim.receive(), "ERROR 1213");
+    EXPECT_EQ(onlooker_.holder_of(a_waits ? "j" : "k"), std::to_string(victim.id()));
+    EXPECT_EQ(victim.ask("COMMIT"), "");
+    EXPECT_EQ(onlooker_.ask("SELECT COUNT(*) FROM test.t WHERE x=" + std::to_string(victim.id())), "1");
+    EXPECT_EQ(victim.ask("SELECT RELEASE_ALL_LOCKS()"), "1");
+    EXPECT_EQ(winner.receive(), "1");
+    EXPECT_EQ(winner.ask("SELECT RELEASE_ALL_LOCKS()"), "2");
+    winner.ask("ROLLBACK");
+}
+
+TEST_F(MariaDBBehaviour, ResettingTheConnectionFreesThem) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    ASSERT_EQ(mysql_reset_connection(a_.handle()), 0);
+    EXPECT_EQ(onlooker_.holder_of("k"), "NULL");
+}
+
+}  // namespace
+}  // namespace dlock::testing

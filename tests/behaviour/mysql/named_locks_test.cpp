@@ -1,0 +1,260 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The facts about named locks that backends/mysql relies on and MariaDB and MySQL 5.6 share, by the driver alone. When one
+// of these turns red after an upgrade, the code that relies on it must change, whatever the other tests say.
+#include <chrono>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <mysql.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "tests/mysql/client.hpp"
+
+namespace dlock::testing {
+namespace {
+
+class NamedLocks : public ::testing::TestWithParam<kind> {
+protected:
+    void TearDown() override { EXPECT_EQ(onlooker_.holder_of("k"), "NULL") << "the test left the lock"; }
+
+    mysql_family& server_ = GetParam().server();
+    client onlooker_{server_};
+    client a_{server_}, b_{server_};
+};
+
+INSTANTIATE_TEST_SUITE_P(, NamedLocks, ::testing::Values(mariadb, mysql56),
+                         [](const auto& of) { return of.param.name; });
+
+// --- what the functions say
+
+TEST_P(NamedLocks, OneHoldsTheOthersAreTold) {
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK('k', 0)"), "1");
+    EXPECT_EQ(b_.ask("SELECT GET_LOCK('k', 0)"), "0");
+    EXPECT_EQ(onlooker_.holder_of("k"), std::to_string(a_.id()));
+    EXPECT_EQ(b_.ask("SELECT RELEASE_LOCK('k')"), "0") << "another session's";
+    EXPECT_EQ(a_.ask("SELECT RELEASE_LOCK('k')"), "1");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_LOCK('k')"), "NULL") << "nobody's";
+}
+
+TEST_P(NamedLocks, AreOnesOfTheServerNotOfADatabase) {
+    onlooker_.ask("CREATE DATABASE IF NOT EXISTS elsewhere");
+    client c{server_, {.database = "elsewhere"}};
+    client d{server_, {.database = "test"}};
+    EXPECT_EQ(c.ask("SELECT GET_LOCK('k', 0)"), "1");
+    EXPECT_EQ(d.ask("SELECT GET_LOCK('k', 0)"), "0");
+    EXPECT_EQ(c.ask("SELECT RELEASE_LOCK('k')"), "1");
+}
+
+TEST_P(NamedLocks, TheServerKnowsTheConnectionByTheIdThatTheDriverWasTold) {
+    EXPECT_EQ(a_.ask("SELECT CONNECTION_ID()"), std::to_string(a_.id()));
+}
+
+TEST_P(NamedLocks, IfEvaluatesOnlyTheBranchItReturnsAndThatOnce) {
+    const auto id = std::to_string(a_.id());
+    EXPECT_EQ(a_.ask("SELECT IF(CONNECTION_ID()=0,GET_LOCK('k',0),-1)"), "-1");
+    EXPECT_EQ(onlooker_.holder_of("k"), "NULL");
+    EXPECT_EQ(a_.ask("SELECT IF(CONNECTION_ID()=" + id + ",GET_LOCK('k',0),-1)"), "1");
+    EXPECT_EQ(a_.ask("SELECT IF(CONNECTION_ID()=0,RELEASE_LOCK('k'),NULL)"), "NULL");
+    EXPECT_EQ(onlooker_.holder_of("k"), id);
+    EXPECT_EQ(a_.ask("SELECT IF(CONNECTION_ID()=0 AND IS_USED_LOCK('k')=" + id + ",RELEASE_LOCK('k'),0)"), "0");
+    EXPECT_EQ(onlooker_.holder_of("k"), id);
+    EXPECT_EQ(a_.ask("SELECT IF(CONNECTION_ID()=" + id + " AND IS_USED_LOCK('k')=" + id + ",RELEASE_LOCK('k'),0)"),
+              "1");
+    EXPECT_EQ(onlooker_.holder_of("k"), "NULL");
+    EXPECT_EQ(a_.ask("SELECT IF(CONNECTION_ID()=" + id + " AND IS_USED_LOCK('k')=" + id + ",RELEASE_LOCK('k'),0)"),
+              "0");
+}
+
+TEST_P(NamedLocks, AWaiterIsGrantedWhenTheHolderLetsGo) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    b_.send("SELECT GET_LOCK('k', 60)");
+    onlooker_.await_waiter(b_.id());
+    const auto let_go = std::chrono::steady_clock::now();
+    a_.ask("SELECT RELEASE_LOCK('k')");
+    EXPECT_EQ(b_.receive(), "1");
+    EXPECT_LT(std::chrono::steady_clock::now() - let_go, std::chrono::seconds{10});
+    EXPECT_EQ(b_.ask("SELECT RELEASE_LOCK('k')"), "1");
+}
+
+TEST_P(NamedLocks, AWaiterIsSeenWithItsStatementWordForWord) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    const std::string sql = "SELECT GET_LOCK('k',60) granted,CONNECTION_ID() id";
+    b_.send(sql);
+    onlooker_.await_waiter(b_.id());
+    EXPECT_EQ(onlooker_.ask("SELECT info FROM information_schema.processlist WHERE id=" + std::to_string(b_.id())),
+              sql);
+    onlooker_.kill_query(b_.id());
+    (void)b_.receive();
+    a_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+// --- names
+
+TEST_P(NamedLocks, AQuotedNameAndItsBytesAsUtf8mb4AreTheSameLockWhateverTheConnection) {
+    for (const char* charset : {"utf8mb4", "latin1", "gbk", "sjis"}) {
+        client c{server_, {.charset = charset}};
+        EXPECT_EQ(a_.ask("SELECT GET_LOCK('user/001', 0)"), "1");
+        EXPECT_EQ(c.ask("SELECT IS_USED_LOCK('user/001')"), std::to_string(a_.id())) << charset;
+        EXPECT_EQ(c.ask("SELECT IS_USED_LOCK(_utf8mb4 X'757365722f303031')"), std::to_string(a_.id())) << charset;
+        EXPECT_EQ(a_.ask("SELECT GET_LOCK('é', 0), RELEASE_LOCK('user/001')"), "1");
+        EXPECT_EQ(c.ask("SELECT IS_USED_LOCK(_utf8mb4 X'c3a9')"), std::to_string(a_.id())) << charset;
+        EXPECT_EQ(a_.ask("SELECT RELEASE_LOCK('é')"), "1");
+    }
+}
+
+TEST_P(NamedLocks, HexadecimalNeedsNoQuotingInAnySqlMode) {
+    a_.ask("SELECT GET_LOCK('it''s a \\\\', 0)");
+    for (const char* mode : {"", "NO_BACKSLASH_ESCAPES", "ANSI_QUOTES,PIPES_AS_CONCAT,IGNORE_SPACE"}) {
+        b_.ask(std::string{"SET sql_mode='"} + mode + "'");
+        EXPECT_EQ(b_.ask("SELECT IS_USED_LOCK(_utf8mb4 X'697427732061205c')"), std::to_string(a_.id())) << mode;
+        EXPECT_EQ(b_.ask("SELECT IF(CONNECTION_ID()=" + std::to_string(b_.id()) +
+                         ",GET_LOCK('k',0),-1) granted,CONNECTION_ID() id"),
+                  "1");
+        EXPECT_EQ(b_.ask("SELECT RELEASE_LOCK('k') released"), "1");
+    }
+}
+
+TEST_P(NamedLocks, AnEmptyNameIsNone) { EXPECT_EQ(a_.ask("SELECT GET_LOCK('', 0)"), "NULL"); }
+
+// --- transactions
+
+TEST_P(NamedLocks, CareForNoTransaction) {
+    onlooker_.ask("CREATE TABLE IF NOT EXISTS test.t (x INTEGER PRIMARY KEY) ENGINE=InnoDB");
+    const auto cycle = [this] {
+        const auto granted = a_.ask("SELECT GET_LOCK('j', 0)");
+        return granted + a_.ask("SELECT RELEASE_LOCK('j')");
+    };
+    const std::string both = "11";
+    for (const char* end : {"COMMIT", "ROLLBACK"}) {
+        a_.ask("START TRANSACTION");
+        EXPECT_EQ(a_.ask("SELECT GET_LOCK('k', 0)"), "1");
+        EXPECT_EQ(a_.ask(end), "");
+        EXPECT_EQ(onlooker_.holder_of("k"), std::to_string(a_.id())) << end;
+        EXPECT_EQ(a_.ask("SELECT RELEASE_LOCK('k')"), "1");
+    }
+    a_.ask("START TRANSACTION READ ONLY");
+    EXPECT_EQ(cycle(), both);
+    a_.ask("ROLLBACK");
+    a_.ask("SET autocommit=0");
+    a_.ask("INSERT INTO test.t VALUES (1)");
+    EXPECT_EQ(a_.ask("INSERT INTO test.t VALUES (1)"), "ERROR 1062");
+    EXPECT_EQ(cycle(), both) << "after an error";
+    a_.ask("ROLLBACK");
+    a_.ask("SET autocommit=1");
+    a_.ask("LOCK TABLES test.t READ");
+    EXPECT_EQ(cycle(), both) << "under LOCK TABLES";
+    a_.ask("UNLOCK TABLES");
+    a_.ask("FLUSH TABLES WITH READ LOCK");
+    EXPECT_EQ(cycle(), both) << "under a global read lock";
+    a_.ask("UNLOCK TABLES");
+    a_.ask("XA START 'x'");
+    EXPECT_EQ(cycle(), both);
+    a_.ask("INSERT INTO test.t VALUES (2)");
+    a_.ask("XA END 'x'");
+    EXPECT_EQ(cycle(), both) << "in an idle XA transaction";
+    EXPECT_EQ(a_.ask("XA PREPARE 'x'"), "");
+    EXPECT_EQ(cycle(), both) << "in a prepared one";
+    EXPECT_EQ(a_.ask("XA ROLLBACK 'x'"), "");
+}
+
+// --- ends of waits and of connections
+
+TEST_P(NamedLocks, KillQueryEndsAWaitWithNullAndNoError) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    b_.send("SELECT GET_LOCK('k', 60)");
+    onlooker_.await_waiter(b_.id());
+    onlooker_.kill_query(b_.id());
+    EXPECT_EQ(b_.receive(), "NULL");
+    EXPECT_EQ(onlooker_.holder_of("k"), std::to_string(a_.id()));
+    EXPECT_EQ(b_.ask("SELECT 7"), "7");
+    a_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+TEST_P(NamedLocks, KillQueryOfAnIdleConnectionDoesNotHitItsNextStatement) {
+    for (int i = 0; i < 100; ++i) {
+        onlooker_.kill_query(a_.id());
+        EXPECT_EQ(a_.ask("SELECT GET_LOCK('k', 0)"), "1");
+        onlooker_.kill_query(a_.id());
+        EXPECT_EQ(a_.ask("SELECT RELEASE_LOCK('k')"), "1");
+    }
+}
+
+TEST_P(NamedLocks, AnIdleConnectionThatIsKilledFreesItsLocksAndItsSocketTells) {
+    pollfd socket{mysql_get_socket(a_.handle()), POLLRDHUP, 0};
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    EXPECT_EQ(::poll(&socket, 1, 0), 0);
+    onlooker_.kill(a_.id());
+    EXPECT_EQ(::poll(&socket, 1, 30'000), 1);
+    EXPECT_EQ(onlooker_.holder_of("k"), "NULL");
+    EXPECT_EQ(a_.ask("SELECT 1"), "ERROR 2006");
+    EXPECT_EQ(mysql_get_socket(a_.handle()), MARIADB_INVALID_SOCKET);
+}
+
+TEST_P(NamedLocks, AWaitingConnectionThatIsKilledIsLost) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    b_.send("SELECT GET_LOCK('k', 60)");
+    onlooker_.await_waiter(b_.id());
+    onlooker_.kill(b_.id());
+    EXPECT_EQ(b_.receive(), "ERROR 2013");
+    a_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+TEST_P(NamedLocks, AWaiterWhoseSocketIsShutDownLeavesTheQueueAndIsNeverAHolder) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    b_.send("SELECT GET_LOCK('k', 60)");
+    onlooker_.await_waiter(b_.id());
+    ASSERT_EQ(::shutdown(mysql_get_socket(b_.handle()), SHUT_RDWR), 0);
+    a_.ask("SELECT RELEASE_LOCK('k')");
+    onlooker_.await_end(b_.id());
+    EXPECT_EQ(onlooker_.holder_of("k"), "NULL");
+    EXPECT_EQ(b_.receive(), "ERROR 2013") << "the handle is still there, and says so";
+}
+
+TEST_P(NamedLocks, ChangingTheUserFreesThem) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    const auto before = a_.id();
+    ASSERT_EQ(mysql_change_user(a_.handle(), "root", "", nullptr), 0);
+    EXPECT_EQ(onlooker_.holder_of("k"), "NULL");
+    EXPECT_EQ(a_.id(), before) << "which nothing on our side tells";
+}
+
+// --- the driver
+
+TEST_P(NamedLocks, NoTwoConnectionsAreGreetedWithTheSameBytes) {
+    const auto greeting = [](const client& c) { return std::string{c.handle()->scramble_buff, 20}; };
+    EXPECT_NE(greeting(a_), greeting(b_));
+    EXPECT_EQ(greeting(a_).find('\0'), std::string::npos) << "all twenty of them are random";
+}
+
+TEST_P(NamedLocks, TheDriverReconnectsBehindOurBackWhenTold) {
+    client c{server_, {.reconnect = true}};
+    c.ask("SELECT GET_LOCK('k', 0)");
+    static char mark;
+    mysql_optionsv(c.handle(), MARIADB_OPT_USERDATA, "mark", static_cast<void*>(&mark));
+    const auto before = c.id();
+    const std::string greeting{c.handle()->scramble_buff, 20};
+    onlooker_.kill(before);
+    EXPECT_EQ(c.ask("SELECT RELEASE_LOCK('k')"), "NULL") << "no error";
+    EXPECT_NE(c.id(), before);
+    EXPECT_NE((std::string{c.handle()->scramble_buff, 20}), greeting);
+    void* found = nullptr;
+    mysql_get_optionv(c.handle(), MARIADB_OPT_USERDATA, const_cast<char*>("mark"), &found);
+    EXPECT_EQ(found, &mark) << "what is kept by the handle stays";
+    mysql_get_optionv(a_.handle(), MARIADB_OPT_USERDATA, const_cast<char*>("mark"), &found);
+    EXPECT_EQ(found, nullptr);
+}
+
+TEST_P(NamedLocks, NothingIsSentWhileTheRowsOfAStatementAreUnread) {
+    ASSERT_EQ(mysql_query(a_.handle(), "SELECT 1 UNION SELECT 2"), 0);
+    auto* const rows = mysql_use_result(a_.handle());
+    EXPECT_EQ(a_.ask("SELECT GET_LOCK('k', 0)"), "ERROR 2014");
+    mysql_free_result(rows);
+    EXPECT_EQ(onlooker_.holder_of("k"), "NULL");
+    EXPECT_EQ(a_.ask("SELECT 1"), "1");
+}
+
+}  // namespace
+}  // namespace dlock::testing

@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Questions to a MySQL or MariaDB server by the driver alone, and the driver's handle inside a session.
+#pragma once
+
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include <mysql.h>
+#include <soci/mysql/soci-mysql.h>
+#include <soci/soci.h>
+
+#include "tests/servers/mariadb_server.hpp"
+#include "tests/servers/mysql_server.hpp"
+#include "tests/support/expect.hpp"
+
+namespace dlock::testing {
+
+/// The two servers that are to be had, for tests of what they have in common.
+struct kind {
+    const char* name;
+    mysql_family& (*server)();
+};
+inline void PrintTo(const kind& k, std::ostream* out) { *out << k.name; }
+
+inline const kind mariadb{"MariaDB", []() -> mysql_family& { return mariadb_server::shared(); }};
+inline const kind mysql56{"MySQL56", []() -> mysql_family& { return mysql_server::shared(); }};
+
+inline MYSQL* raw(soci::session& session) {
+    return static_cast<soci::mysql_session_backend*>(session.get_backend())->conn_;
+}
+inline unsigned long id_of(soci::session& session) { return mysql_thread_id(raw(session)); }
+
+/// The first column of the first row: "NULL", "(no row)", "" for a statement without rows, "ERROR 1317" for an error.
+inline std::string receive(MYSQL* from) {
+    if (mysql_read_query_result(from) != 0) return "ERROR " + std::to_string(mysql_errno(from));
+    const std::unique_ptr<MYSQL_RES, void (*)(MYSQL_RES*)> rows{mysql_store_result(from), mysql_free_result};
+    if (mysql_errno(from) != 0) return "ERROR " + std::to_string(mysql_errno(from));
+    if (!rows) return "";
+    const auto row = mysql_fetch_row(rows.get());
+    return row == nullptr ? "(no row)" : row[0] == nullptr ? "NULL" : row[0];
+}
+
+inline std::string ask(MYSQL* of, const std::string& sql) {
+    if (mysql_send_query(of, sql.data(), sql.size()) != 0) return "ERROR " + std::to_string(mysql_errno(of));
+    return receive(of);
+}
+
+inline std::string ask(soci::session& session, const std::string& sql) { return ask(raw(session), sql); }
+
+struct client_options {
+    const char* charset = "utf8mb4";
+    const char* database = nullptr;
+    bool reconnect = false;
+};
+
+class client {
+public:
+    explicit client(const mysql_family& server, const client_options& how = {})
+        : handle_{mysql_init(nullptr), mysql_close} {
+        const my_bool reconnect = how.reconnect;
+        mysql_optionsv(handle(), MYSQL_SET_CHARSET_NAME, how.charset);
+        mysql_optionsv(handle(), MYSQL_OPT_RECONNECT, &reconnect);
+        EXPECT_NE(mysql_real_connect(handle(), nullptr, server.user().c_str(), nullptr, how.database, 0,
+                                     server.socket().c_str(), 0),
+                  nullptr)
+            << mysql_error(handle());
+    }
+
+    [[nodiscard]] MYSQL* handle() const noexcept { return handle_.get(); }
+    [[nodiscard]] unsigned long id() const noexcept { return mysql_thread_id(handle()); }
+
+    std::string ask(const std::string& sql) { return testing::ask(handle(), sql); }
+    void send(const std::string& sql) {
+        ASSERT_EQ(mysql_send_query(handle(), sql.data(), sql.size()), 0) << mysql_error(handle());
+    }
+    std::string receive() { return testing::receive(handle()); }
+
+    // --- what the server says of other connections
+
+    /// Who holds the lock: a connection's id, or "NULL".
+    std::string holder_of(const std::string& name) { return ask("SELECT IS_USED_LOCK('" + name + "')"); }
+
+    void await_waiter(unsigned long id) {
+        await(
+            [&] {
+                return ask("SELECT state FROM information_schema.processlist WHERE id=" + std::to_string(id)) ==
+                       "User lock";
+            },
+            "the connection waits for a lock");
+    }
+    void await_end(unsigned long id) {
+        await(
+            [&] {
+                return ask("SELECT COUNT(*) FROM information_schema.processlist WHERE id=" + std::to_string(id)) == "0";
+            },
+            "the connection has ended");
+    }
+    /// Returns when the connection has ended.
+    void kill(unsigned long id) {
+        EXPECT_EQ(ask("KILL " + std::to_string(id)), "");
+        await_end(id);
+    }
+    void kill_query(unsigned long id) { EXPECT_EQ(ask("KILL QUERY " + std::to_string(id)), ""); }
+
+private:
+    std::unique_ptr<MYSQL, void (*)(MYSQL*)> handle_;
+};
+
+}  // namespace dlock::testing

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The program of holder.cpp, running, as the test sees it. It ends with the object and with the test.
+//
+// It gets its two pipes and no other descriptor of ours: a connection that it inherited would outlive us in it.
+// One thread at a time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace dlock::testing {
+
+class holder_process {
+public:
+    holder_process(const std::string& url, const std::string& name);
+
+    /// Kills it, unless it has ended.
+    ~holder_process();
+    holder_process(const holder_process&) = delete;
+    holder_process& operator=(const holder_process&) = delete;
+
+    void tell(const std::string& command);
+
+    /// The next line it says.
+    /// \throws std::runtime_error  it says nothing for a minute, or has ended
+    [[nodiscard]] std::string answer();
+
+    [[nodiscard]] std::string ask(const std::string& command) {
+        tell(command);
+        return answer();
+    }
+
+    /// SIGKILL. Returns when it is gone.
+    void kill();
+
+    /// Waits for its end: its exit status, or 128 + the signal that killed it.
+    int wait();
+
+    /// Ends its input, and with it whatever copies of it or programs it has left behind.
+    void hang_up();
+
+private:
+    pid_t pid_ = -1;
+    int commands_ = -1;
+    int answers_ = -1;
+    std::string said_;
+};
+
+}  // namespace dlock::testing

@@ -1,0 +1,219 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Other processes: they exclude us, die, are forked, and are named.
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include <dlock/sqlite.hpp>
+
+#include "tests/sqlite/support.hpp"
+#include "tests/support/expect.hpp"
+
+namespace dlock::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using sqlite::lock;
+using sqlite::session;
+using ::testing::HasSubstr;
+
+class SqliteProcess : public SqliteTest {
+protected:
+    session here{locks};
+    lock ours{here, "k"};
+};
+
+/// Returns when a writer waits, as readers notice: those of processes that do not read already.
+void await_waiting_writer(const fs::path& locks) {
+    await([&] { return process({"try", locks, "k", "shared"}).hear() == "no"; }, "the writer does not wait");
+}
+
+using SqliteFork = SqliteProcess;
+using SqliteHolders = SqliteProcess;
+
+TEST_F(SqliteProcess, ExcludesAnother) {
+    ours.lock();
+    EXPECT_EQ(process({"try", locks, "k", "exclusive"}).hear(), "no");
+    EXPECT_EQ(process({"try", locks, "k", "shared"}).hear(), "no");
+    ours.unlock();
+    ours.lock_shared();
+    EXPECT_EQ(process({"try", locks, "k", "exclusive"}).hear(), "no");
+    EXPECT_EQ(process({"try", locks, "k", "shared"}).hear(), "yes");
+}
+
+TEST_F(SqliteProcess, GivesItsLockOn) {
+    process other{{"hold", locks, "k", "exclusive"}};
+    ASSERT_EQ(other.hear(), "held");
+    EXPECT_FALSE(ours.try_lock());
+    background waiting{[&] { ours.lock(); }};
+    waiting.await_wait();
+    other.tell();
+    EXPECT_EQ(other.hear(), "free");
+    waiting.get();
+    EXPECT_TRUE(ours.owns_lock());
+}
+
+TEST_F(SqliteProcess, ThatIsKilledFreesItsLockAtOnce) {
+    for (const char* m : {"exclusive", "shared"}) {
+        process other{{"hold", locks, "k", m}};
+        ASSERT_EQ(other.hear(), "held");
+        EXPECT_FALSE(ours.try_lock());
+        other.kill();
+        EXPECT_TRUE(ours.try_lock()) << "after its end there is nothing to wait for";
+        ours.unlock();
+    }
+}
+
+TEST_F(SqliteProcess, ThatIsKilledLetsTheNextOneIn) {
+    process other{{"hold", locks, "k", "exclusive"}};
+    ASSERT_EQ(other.hear(), "held");
+    background waiting{[&] { return ours.try_lock_for(30s); }};
+    waiting.await_wait();
+    other.kill();
+    EXPECT_TRUE(waiting.get());
+}
+
+TEST_F(SqliteProcess, ThatIsKilledWhileItWaitsLeavesNothing) {
+    ours.lock_shared();
+    process writer{{"hold", locks, "k", "exclusive"}};
+    await_waiting_writer(locks);
+    writer.kill();
+    EXPECT_EQ(process({"try", locks, "k", "shared"}).hear(), "yes") << "its PENDING lock is left";
+}
+
+TEST_F(SqliteProcess, ContendsWithAnotherAndNeverMeetsIt) {
+    const auto file = folder / "arena";
+    std::ofstream{file, std::ios::binary} << std::string(sizeof(arena), '\0');
+    process other{{"contend", locks, "k", file}};
+    contend(locks, "k", file);
+    EXPECT_EQ(other.wait(), 0);
+    const arena* end = nullptr;
+    std::string bytes(sizeof(arena), '\0');
+    std::ifstream{file, std::ios::binary}.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    end = reinterpret_cast<const arena*>(bytes.data());
+    EXPECT_EQ(end->violations, 0);
+    EXPECT_EQ(end->unguarded, end->rounds);
+    EXPECT_GT(end->rounds, 600);
+}
+
+/// Runs a call in a forked child; whether it said yes.
+template <class Call>
+bool in_forked_child(Call call) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(call() ? 0 : 1);
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    return status == 0;
+}
+
+TEST_F(SqliteFork, ChildHoldsNothingAndTakesNothingAway) {
+    ours.lock();
+    EXPECT_TRUE(in_forked_child([&] {
+        const bool owned = ours.owns_lock() || here.held() != 0;
+        return !owned && unlock(ours) == errc::lost;
+    }));
+    EXPECT_TRUE(ours.owns_lock());
+    EXPECT_EQ(process({"try", locks, "k", "exclusive"}).hear(), "no");
+    EXPECT_FALSE(unlock(ours));
+}
+
+TEST_F(SqliteFork, ChildMayDestroyWhatItInherited) {
+    auto s = std::make_unique<session>(locks);
+    auto l = std::make_unique<lock>(*s, "another");
+    l->lock();
+    EXPECT_TRUE(in_forked_child([&] {
+        l.reset();
+        s.reset();
+        return true;
+    }));
+    EXPECT_TRUE(l->owns_lock());
+    EXPECT_EQ(process({"try", locks, "another", "exclusive"}).hear(), "no");
+}
+
+TEST_F(SqliteFork, ChildIsToldToMakeItsOwnSession) {
+    EXPECT_TRUE(in_forked_child([&] {
+        try {
+            (void)ours.try_lock();
+        } catch (const lock_error& e) {
+            return e.reason() == errc::lost && std::string{e.what()}.find("fork") != std::string::npos;
+        }
+        return false;
+    }));
+    EXPECT_TRUE(ours.try_lock());
+}
+
+TEST_F(SqliteFork, ChildMayMakeASessionWhenTheParentHoldsNothing) {
+    EXPECT_TRUE(in_forked_child([&] {
+        session own{locks};
+        lock l{own, "k"};
+        return l.try_lock() && l.owns_lock() && !unlock(l);
+    }));
+}
+
+TEST_F(SqliteFork, ParentThatIsForkedTwiceStillHolds) {
+    ours.lock();
+    EXPECT_TRUE(in_forked_child([&] { return in_forked_child([&] { return !ours.owns_lock(); }); }));
+    EXPECT_TRUE(ours.owns_lock());
+}
+
+TEST_F(SqliteHolders, AreProcessesByPidAndCommandLine) {
+    EXPECT_TRUE(ours.holders().empty()) << "nobody has ever locked it";
+    process other{{"hold", locks, "k", "exclusive"}};
+    ASSERT_EQ(other.hear(), "held");
+    const auto found = ours.holders();
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].session, std::to_string(other.pid()));
+    EXPECT_EQ(found[0].description.find("another process --task hold " + locks.string()), 0u) << found[0].description;
+    other.tell();
+    EXPECT_EQ(other.hear(), "free");
+    EXPECT_TRUE(ours.holders().empty());
+}
+
+TEST_F(SqliteHolders, AreAllReaders) {
+    process other{{"hold", locks, "k", "shared"}};
+    ASSERT_EQ(other.hear(), "held");
+    ours.lock_shared();
+    std::vector<std::string> pids;
+    for (const auto& one : ours.holders()) pids.push_back(one.session);
+    EXPECT_THAT(pids, ::testing::UnorderedElementsAre(std::to_string(other.pid()), std::to_string(::getpid())));
+}
+
+TEST_F(SqliteHolders, AreNotTheWriterThatWaits) {
+    ours.lock_shared();
+    process writer{{"hold", locks, "k", "exclusive"}};
+    await_waiting_writer(locks);
+    const auto found = ours.holders();
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].session, std::to_string(::getpid()));
+}
+
+TEST_F(SqliteHolders, AreAskedWithoutTouchingTheLock) {
+    ours.lock();
+    EXPECT_EQ(ours.holders().size(), 1u);
+    EXPECT_EQ(process({"try", locks, "k", "exclusive"}).hear(), "no") << "asking has freed it";
+}
+
+TEST_F(SqliteProcess, OfAnotherProgramInheritsNoDescriptor) {
+    ours.lock();
+    process other{{"hold", locks, "other", "exclusive"}};
+    ASSERT_EQ(other.hear(), "held");
+    for (const auto& entry : fs::directory_iterator{"/proc/" + std::to_string(other.pid()) + "/fd"}) {
+        EXPECT_NE(fs::read_symlink(entry.path()), here.file("k"));
+    }
+}
+
+}  // namespace
+}  // namespace dlock::testing
