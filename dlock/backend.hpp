@@ -53,6 +53,7 @@ enum class released : std::uint8_t {
 enum class lock_state : std::uint8_t {
     unlocked,  ///< not asked for, or given back
     held,      ///< granted, and nothing speaks against it
+    suspect,   ///< granted, and the server has been silent for longer than it should; of a leased lock only
     lost,      ///< granted, and gone since: with its session, its transaction, its file
 };
 

@@ -20,6 +20,7 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/mysql/liveness.hpp>
 #include <dlock/soci/fwd.hpp>
 
 namespace dlock::mysql {
@@ -32,7 +33,7 @@ struct grant {
     std::uint64_t serial = 0;  ///< which of the connection's grants
 };
 
-struct named {
+struct named : leasing {
     using session_type = soci::session;
     using key_type = std::string;
     using grant_type = grant;

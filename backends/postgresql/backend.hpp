@@ -22,6 +22,7 @@
 #include <dlock/deadline.hpp>
 #include <dlock/fencing_token.hpp>
 #include <dlock/postgresql/key.hpp>
+#include <dlock/postgresql/liveness.hpp>
 #include <dlock/soci/fwd.hpp>
 
 namespace dlock::postgresql {
@@ -49,7 +50,7 @@ struct advisory_base {
 };
 
 /// Session-level: held until unlock() or the end of the session, across transactions.
-struct advisory : advisory_base {
+struct advisory : advisory_base, leasing {
     [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& session, const key_type& key, mode m);
     [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m, deadline until,
                                                                  const std::stop_token& stop);

@@ -64,7 +64,7 @@ private:
             const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
             for (int i = 0; i < count; ++i) {
                 // without the mutex: a callback may well end the lock that it hears of
-                if (const auto signal = take(events[static_cast<std::size_t>(i)].data.u64)) signal->raise();
+                if (const auto signal = take(events[static_cast<std::size_t>(i)].data.u64)) signal->raise_for_good();
             }
         }
     }

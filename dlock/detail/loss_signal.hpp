@@ -18,6 +18,7 @@ public:
     /// Stop is requested when the session ends, by the thread that notices first; that thread runs the callbacks.
     [[nodiscard]] std::stop_token of(std::uint64_t grant) {
         const std::lock_guard guard{mutex_};
+        if (over_) return raised();
         for (const auto& [known, source] : grants_) {
             if (known == grant) return source.get_token();
         }
@@ -31,15 +32,10 @@ public:
     }
 
     /// Every grant that has a token is lost.
-    void raise() noexcept {
-        std::vector<std::pair<std::uint64_t, std::stop_source>> lost;
-        {
-            const std::lock_guard guard{mutex_};
-            lost.swap(grants_);
-        }
-        for (auto& [grant, source] : lost) source.request_stop();  // without the mutex: a callback may come back here
-    }
+    void raise() noexcept { raise(false); }
 
+    /// The same, and so is every grant whose token is asked for from now on.
+    void raise_for_good() noexcept { raise(true); }
     /// The token of what is lost already.
     [[nodiscard]] static std::stop_token raised() {
         std::stop_source source;
@@ -48,7 +44,18 @@ public:
     }
 
 private:
+    void raise(bool for_good) noexcept {
+        std::vector<std::pair<std::uint64_t, std::stop_source>> lost;
+        {
+            const std::lock_guard guard{mutex_};
+            over_ = over_ || for_good;
+            lost.swap(grants_);
+        }
+        for (auto& [grant, source] : lost) source.request_stop();  // without the mutex: a callback may come back here
+    }
+
     std::mutex mutex_;
+    bool over_ = false;
     std::vector<std::pair<std::uint64_t, std::stop_source>> grants_;
 };
 

@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/mysql/liveness.hpp>
+
+#include <string>
+
+#include <soci/mysql/soci-mysql.h>
+
+#include <dlock/error.hpp>
+#include <dlock/mysql/answer.hpp>
+#include <dlock/mysql/connection.hpp>
+#include <dlock/mysql/error.hpp>
+#include <dlock/soci/keepalive.hpp>
+#include <dlock/soci/owned_session.hpp>
+#include <dlock/soci/stop_event.hpp>
+
+namespace dlock::mysql {
+namespace {
+
+using std::chrono::milliseconds;
+
+void limit_silence(soci::session& session, milliseconds lease) {
+    bound_silence(session);
+    auto* const handle = handle_of(session);
+    const std::string sql = "SET SESSION wait_timeout = " + std::to_string(std::chrono::ceil<std::chrono::seconds>(lease).count());
+    if (mysql_real_query(handle, sql.data(), sql.size()) != 0) throw error_from(handle, reason_of(handle));
+}
+
+}  // namespace
+
+void bound_silence(soci::session& session, std::chrono::seconds bound) {
+    const soci_support::keepalive probes{bound};
+    probes.apply_to(mysql_get_socket(handle_of(session)));
+}
+
+std::shared_ptr<soci::session> leasing::open_session(const std::string& connection, milliseconds lease) {
+    auto session = soci_support::open_session(connection);
+    limit_silence(*session, lease);
+    return session;
+}
+
+void leasing::reopen_session(soci::session& session, milliseconds lease) {
+    soci_support::reopen_session(session);
+    limit_silence(session, lease);
+}
+
+bool leasing::heartbeat(soci::session& session, milliseconds longest) noexcept {
+    std::shared_ptr<connection> on;
+    try {
+        on = connection::of(session);
+    } catch (const std::exception&) {
+        return false;
+    }
+    constexpr std::string_view ping = "DO 0";
+    if (longest > milliseconds::zero() && on->is_alive() && mysql_send_query(on->handle(), ping.data(), ping.size()) == 0 &&
+        soci_support::stop_event::wait_for(mysql_get_socket(on->handle()), longest) && mysql_read_query_result(on->handle()) == 0) {
+        return true;
+    }
+    on->sever();
+    return false;
+}
+
+}  // namespace dlock::mysql

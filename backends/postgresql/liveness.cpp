@@ -1,0 +1,92 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/postgresql/liveness.hpp>
+
+#include <algorithm>
+
+#include <dlock/deadline.hpp>
+#include <dlock/error.hpp>
+#include <dlock/postgresql/connection.hpp>
+#include <dlock/postgresql/error.hpp>
+#include <dlock/postgresql/result.hpp>
+#include <dlock/soci/keepalive.hpp>
+#include <dlock/soci/owned_session.hpp>
+#include <dlock/soci/stop_event.hpp>
+
+namespace dlock::postgresql {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Of those settings that this server knows.
+result set(connection& on, const std::string& settings) {
+    const std::string sql = "SELECT set_config(name, value, false) FROM (VALUES " + settings +
+                            ") AS wanted (name, value) WHERE name IN (SELECT name FROM pg_settings)";
+    result answer{PQexec(on.handle(), sql.c_str())};
+    if (!answer.ok()) throw error_from(answer, on.handle());
+    return answer;
+}
+
+std::string setting(const char* name, long long value) {
+    return std::string{"('"} + name + "', '" + std::to_string(value) + "')";
+}
+
+void limit_silence(soci::session& session, milliseconds lease) {
+    bound_silence(session);
+    const auto on = connection::of(session);
+    if (set(*on, setting("idle_session_timeout", lease.count())).rows() == 0) {
+        throw lock_error{errc::unsupported, "dlock: a leased lock needs idle_session_timeout, that is PostgreSQL 14 or newer"};
+    }
+}
+
+}  // namespace
+
+void bound_silence(soci::session& session, std::chrono::seconds bound) {
+    const soci_support::keepalive probes{bound};
+    const auto on = connection::of(session);
+    if (PQtransactionStatus(on->handle()) != PQTRANS_IDLE) {
+        throw lock_error{errc::unsupported, "dlock: bound_silence() needs a session outside a transaction"};
+    }
+    (void)set(*on, setting("tcp_keepalives_idle", probes.idle.count()) + ", " +
+                       setting("tcp_keepalives_interval", probes.interval.count()) + ", " +
+                       setting("tcp_keepalives_count", probes.count) + ", " +
+                       setting("tcp_user_timeout", probes.bound.count()) + ", " +
+                       setting("client_connection_check_interval", std::min<long long>(probes.bound.count() / 3, 1000)));
+    probes.apply_to(PQsocket(on->handle()));
+}
+
+std::shared_ptr<soci::session> leasing::open_session(const std::string& connection, milliseconds lease) {
+    auto session = soci_support::open_session(connection);
+    limit_silence(*session, lease);
+    return session;
+}
+
+void leasing::reopen_session(soci::session& session, milliseconds lease) {
+    soci_support::reopen_session(session);
+    limit_silence(session, lease);
+}
+
+bool leasing::heartbeat(soci::session& session, milliseconds longest) noexcept {
+    std::shared_ptr<connection> on;
+    try {
+        on = connection::of(session);
+    } catch (const std::exception&) {
+        return false;
+    }
+    auto* const handle = on->handle();
+    const auto until = deadline::after(longest);
+    if (longest > milliseconds::zero() && PQsendQuery(handle, "SELECT 1") != 0) {
+        while (PQisBusy(handle) != 0 && !until.expired()) {
+            if (soci_support::stop_event::wait_for(PQsocket(handle), until.remaining<milliseconds>()) && PQconsumeInput(handle) == 0) break;
+        }
+        if (PQisBusy(handle) == 0) {
+            bool answered = false;
+            while (const result next{PQgetResult(handle)}) answered = next.ok();
+            if (answered) return true;
+        }
+    }
+    on->sever();
+    return false;
+}
+
+}  // namespace dlock::postgresql

@@ -1,0 +1,309 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// A lock that the server takes back from a holder that has stopped breathing.
+//
+//     dlock::postgresql::leased_lock lock{"postgresql://dbname=app", "user/001", 5s};
+//     std::scoped_lock held{lock};
+//
+// A plain lock is held for as long as its session lives, and the session of a process that hangs, swaps or was stopped
+// lives on. This lock owns a session that the server ends after a lease of silence, and a thread that breaks the silence
+// every third of the lease. Who is stopped for longer loses the lock, and knows it as soon as it runs again: valid_until()
+// lies before the moment at which the server can have ended the session, because it counts from the start of the last
+// heartbeat that was answered. What the server then gives to the next holder, this one no longer believes to have.
+//
+// When to use: when a hanging holder is worse than one that is interrupted. A lease bounds how long the others wait, it
+// does not make the work safe: what was checked a moment ago may not be so any more. Only a fencing token does that.
+//
+// Threads: one at a time locks and unlocks. Any thread may call owns_lock(), state(), valid_until() and lost().
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <dlock/boot_clock.hpp>
+#include <dlock/detail/loss_signal.hpp>
+#include <dlock/lock.hpp>
+
+namespace dlock {
+
+/// A backend whose server ends a session that has been silent for a time.
+///
+/// | expression                  | returns                  | effect                                                        |
+/// |-----------------------------|--------------------------|---------------------------------------------------------------|
+/// | B::open_session(c, lease)   | shared_ptr<session_type> | connects to c; the server ends the session after that silence |
+/// | B::reopen_session(s, lease) |                          | the same for a session that has ended                         |
+/// | B::heartbeat(s, longest)    | bool, noexcept           | one round trip; false: no answer in time, the session has     |
+/// |                             |                          | been severed                                                  |
+template <class B>
+concept leasing_backend =
+    backend<B> && loss_signalling_backend<B> &&
+    (requires(const std::string& connection, typename B::session_type& session, std::chrono::milliseconds time) {
+        { B::open_session(connection, time) } -> std::same_as<std::shared_ptr<typename B::session_type>>;
+        B::reopen_session(session, time);
+        { B::heartbeat(session, time) } noexcept -> std::same_as<bool>;
+    } || detail::unmet<"dlock: this Backend has no server that would end a silent session">);
+
+template <leasing_backend Backend, key_policy_for<Backend> KeyPolicy, wait_policy_for<Backend> WaitPolicy = block>
+class basic_leased_lock {
+    using lock_type = basic_lock<Backend, KeyPolicy, WaitPolicy>;
+
+public:
+    using backend_type = Backend;
+    using key_type = typename Backend::key_type;
+    using clock = boot_clock;
+
+    /// Connects. Not locked yet.
+    /// \param lease  100 ms to 24 days; rounded up to the server's unit, a second on MySQL and MariaDB
+    /// \throws lock_error  bad_key; lost: cannot connect; unsupported: a server without such a limit
+    /// \throws std::invalid_argument  for another lease
+    template <class Name>
+        requires accepts_name<KeyPolicy, const Name&>
+    basic_leased_lock(const std::string& connection, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait = WaitPolicy{})
+        : lease_{checked(lease)},
+          session_{Backend::open_session(connection, lease_)},
+          lock_{*session_, name, std::move(wait)},
+          heart_{[this](const std::stop_token& stop) { beat(stop); }} {}
+
+    /// Releases what is held, and ends the session.
+    ~basic_leased_lock() {
+        heart_.request_stop();
+        heart_.join();
+        unlock();
+    }
+
+    basic_leased_lock(const basic_leased_lock&) = delete;
+    basic_leased_lock& operator=(const basic_leased_lock&) = delete;
+
+    /// As basic_lock's. Connects anew when the session has ended meanwhile.
+    /// \throws lock_error  as basic_lock; lost also when the lease was over before the grant could be told
+    /// Round trips: one, and one more after a wait of a third of the lease: when it was granted is not known then.
+    void lock(std::stop_token stop = {}) {
+        (void)acquire([&] {
+            lock_.lock(stop);
+            return true;
+        });
+    }
+    [[nodiscard]] bool try_lock() {
+        return acquire([&] { return lock_.try_lock(); });
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& wait, std::stop_token stop = {}) {
+        return acquire([&] { return lock_.try_lock_for(wait, stop); });
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when, std::stop_token stop = {}) {
+        return acquire([&] { return lock_.try_lock_until(when, stop); });
+    }
+
+    void lock_shared(std::stop_token stop = {})
+        requires shared_backend<Backend>
+    {
+        (void)acquire([&] {
+            lock_.lock_shared(stop);
+            return true;
+        });
+    }
+    [[nodiscard]] bool try_lock_shared()
+        requires shared_backend<Backend>
+    {
+        return acquire([&] { return lock_.try_lock_shared(); });
+    }
+    template <class Rep, class Period>
+        requires shared_backend<Backend>
+    [[nodiscard]] bool try_lock_shared_for(const std::chrono::duration<Rep, Period>& wait, std::stop_token stop = {}) {
+        return acquire([&] { return lock_.try_lock_shared_for(wait, stop); });
+    }
+    template <class Clock, class Duration>
+        requires shared_backend<Backend>
+    [[nodiscard]] bool try_lock_shared_until(const std::chrono::time_point<Clock, Duration>& when, std::stop_token stop = {}) {
+        return acquire([&] { return lock_.try_lock_shared_until(when, stop); });
+    }
+
+    void unlock() noexcept {
+        std::error_code ignored;
+        unlock(ignored);
+    }
+    /// As basic_lock's; errc::lost also when the lease was over.
+    void unlock(std::error_code& ec) noexcept {
+        const std::lock_guard guard{mutex_};
+        if (!held_) {
+            ec = errc::not_owner;
+            return;
+        }
+        const bool was_lost = state() == lock_state::lost;
+        end_grant();
+        lock_.unlock(ec);
+        if (was_lost) ec = errc::lost;
+    }
+    void unlock_shared() noexcept
+        requires shared_backend<Backend>
+    {
+        unlock();
+    }
+    void unlock_shared(std::error_code& ec) noexcept
+        requires shared_backend<Backend>
+    {
+        unlock(ec);
+    }
+
+    /// Whether the lock is held and its lease not over. No round trip.
+    [[nodiscard]] bool owns_lock() const noexcept {
+        const auto now = state();
+        return now == lock_state::held || now == lock_state::suspect;
+    }
+
+    /// suspect: two heartbeats have not been answered, and the lease is not over. No round trip.
+    [[nodiscard]] lock_state state() const noexcept {
+        if (!held_) return lock_state::unlocked;
+        const auto now = clock::now(), until = valid_until();
+        if (ended_ || now >= until) return lock_state::lost;
+        return now >= until + margin() - lease_ / 3 ? lock_state::suspect : lock_state::held;
+    }
+
+    /// Until then the server has not given the lock to anybody else, unless the session is ended by force. Moves on with
+    /// every heartbeat. Of a lock that is not held: some time in the past. No round trip.
+    [[nodiscard]] clock::time_point valid_until() const noexcept { return clock::time_point{clock::duration{valid_until_}}; }
+
+    /// As basic_lock's; also told by the lease's end. Callbacks must not use this object.
+    [[nodiscard]] std::stop_token lost() const {
+        auto token = losses_.of(0);
+        return owns_lock() ? token : detail::loss_signal::raised();  // in this order: the loss may come in between
+    }
+
+    [[nodiscard]] fencing_token token() const
+        requires fencing_backend<Backend>
+    {
+        const std::lock_guard guard{mutex_};
+        return lock_.token();
+    }
+
+    [[nodiscard]] std::vector<holder> holders() const {
+        const std::lock_guard guard{mutex_};
+        return lock_.holders();
+    }
+
+    [[nodiscard]] const key_type& key() const noexcept { return lock_.key(); }
+    [[nodiscard]] std::chrono::milliseconds lease() const noexcept { return lease_; }
+
+private:
+    struct tell {
+        basic_leased_lock& of;
+        void operator()() const noexcept { of.lose(); }
+    };
+
+    static std::chrono::milliseconds checked(std::chrono::milliseconds lease) {
+        if (lease < std::chrono::milliseconds{100} || lease > std::chrono::hours{24 * 24}) {
+            throw std::invalid_argument{"dlock: a lease must be between 100 ms and 24 days"};
+        }
+        return lease;
+    }
+
+    /// Two clocks need not run equally fast, and the one that judges is not ours.
+    [[nodiscard]] clock::duration margin() const noexcept { return lease_ / 20; }
+
+    void extend_from(clock::time_point start) noexcept {
+        valid_until_ = (start + lease_ - margin()).time_since_epoch().count();
+    }
+
+    template <class Attempt>
+    bool acquire(Attempt attempt) {
+        const std::lock_guard guard{mutex_};
+        if (held_) {
+            if (state() != lock_state::lost) throw lock_error{errc::already_owned, "dlock: this lock object holds its lock already"};
+            end_grant();
+        }
+        broken_ = broken_ || ended_;
+        if (clock::now() >= valid_until()) broken_ = broken_ || !Backend::heartbeat(*session_, lease_);
+        if (broken_) {
+            Backend::reopen_session(*session_, lease_);
+            broken_ = false;
+        }
+        ended_ = false;
+        auto start = clock::now();
+        try {
+            if (!attempt()) return false;
+        } catch (const lock_error& e) {
+            broken_ = e.reason() == errc::lost;
+            throw;
+        }
+        try {
+            told_.emplace(lock_.lost(), tell{*this});
+        } catch (...) {
+            lock_.unlock();
+            throw;
+        }
+        if (clock::now() - start > lease_ / 3) {
+            start = clock::now();
+            broken_ = !Backend::heartbeat(*session_, lease_);
+        }
+        extend_from(start);
+        held_ = true;
+        if (!owns_lock() || broken_) {
+            end_grant();
+            lock_.unlock();
+            throw lock_error{errc::lost, "dlock: the lease was over before the grant could be told"};
+        }
+        return true;
+    }
+
+    void end_grant() noexcept {
+        told_.reset();
+        losses_.forget(0);
+        held_ = false;
+    }
+
+    void lose() noexcept {
+        ended_ = true;
+        losses_.raise();
+    }
+
+    void beat(const std::stop_token& stop) {
+        std::unique_lock guard{mutex_};
+        for (;;) {
+            wake_.wait_for(guard, stop, lease_ / 3, [] { return false; });
+            if (stop.stop_requested()) return;
+            if (broken_) continue;
+            const auto start = clock::now();
+            const auto left = std::chrono::floor<std::chrono::milliseconds>(held_ ? valid_until() - start : clock::duration{lease_});
+            if (Backend::heartbeat(*session_, std::max(left, std::chrono::milliseconds{0}))) {
+                extend_from(start);
+                continue;
+            }
+            broken_ = true;
+            if (!held_) continue;
+            guard.unlock();  // the callbacks run now
+            lose();
+            guard.lock();
+        }
+    }
+
+    std::chrono::milliseconds lease_;
+    mutable std::mutex mutex_;  ///< of the session and the lock on it
+    std::shared_ptr<typename Backend::session_type> session_;
+    lock_type lock_;
+    bool broken_ = false;  ///< the session has ended
+    std::atomic<bool> held_ = false;
+    std::atomic<bool> ended_ = false;
+    std::atomic<clock::rep> valid_until_ = 0;
+    mutable detail::loss_signal losses_;
+    std::optional<std::stop_callback<tell>> told_;
+    std::condition_variable_any wake_;
+    std::jthread heart_;  ///< the last one: it uses all the others
+};
+
+}  // namespace dlock
