@@ -44,6 +44,24 @@ void ask_for_id(connection& on) {
     on.prove();
 }
 
+/// Refuses a server whose locks exclude nobody on the others of its kind. One round trip, once per connection.
+void preflight(connection& on) {
+    if (on.is_checked()) return;
+    auto variables = query(on, sql::preflight);
+    if (!variables.ok()) throw error_from(on.handle(), variables.reason());
+    for (; variables.has_row(); variables.next()) {
+        if (variables.text(1) != "ON") continue;
+        throw lock_error{
+            errc::unsupported,
+            variables.text(0) == "wsrep_on"
+                ? "dlock: a named lock of a Galera cluster is one of its node, and excludes nobody on the others: if everybody who "
+                  "wants it connects to this node, call mysql::accept_local_locks()"
+                : "dlock: this server is read-only, a replica perhaps, whose locks exclude nobody on the primary: connect to the "
+                  "primary, or, if everybody who wants the lock connects to this server, call mysql::accept_local_locks()"};
+    }
+    on.set_checked();
+}
+
 /// The connection, ready to be asked for this key.
 std::shared_ptr<connection> ready(soci::session& session, std::string_view key) {
     auto on = connection::of(session);
@@ -71,6 +89,7 @@ std::shared_ptr<connection> ready(soci::session& session, std::string_view key) 
                              "one: use another session"};
         }
     }
+    preflight(*on);
     ask_for_id(*on);
     return on;
 }
@@ -279,6 +298,8 @@ void assume_session_pooling(soci::session& session) {
     on->assume_session_pooling();
     ask_for_id(*on);
 }
+
+void accept_local_locks(soci::session& session) { connection::of(session)->accept_local_locks(); }
 
 void accept_one_lock_per_session(soci::session& session) { connection::of(session)->accept_one_lock(); }
 

@@ -64,6 +64,12 @@ static_assert(backend<named> && loss_signalling_backend<named>);
 /// \throws lock_error  lost, unsupported. Round trips: one, the first time.
 void assume_session_pooling(soci::session& session);
 
+/// Declares that everybody who wants these locks connects to this very server. Without it a lock throws errc::unsupported on
+/// a node of a Galera cluster and on a read-only server, because the named locks of one server exclude nobody on another.
+/// Holds until the session reconnects.
+/// \throws lock_error  lost, unsupported. No round trip.
+void accept_local_locks(soci::session& session);
+
 /// Accepts a server that keeps one named lock per session (MySQL before 5.7.5, MariaDB before 10.0.2), where a second
 /// GET_LOCK would silently free the first. Without it a lock throws errc::unsupported there. With it the session holds one
 /// lock at a time and throws errc::unsupported for a second; statements of your own must then not call GET_LOCK on this

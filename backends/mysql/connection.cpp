@@ -63,6 +63,7 @@ private:
 namespace note {
 
 constexpr const char* session_pooling = "dlock: assume_session_pooling";
+constexpr const char* local_locks = "dlock: accept_local_locks";
 constexpr const char* one_lock = "dlock: accept_one_lock_per_session";
 
 bool is_set(MYSQL* handle, const char* which) noexcept {
@@ -94,6 +95,7 @@ connection::connection(MYSQL* handle) noexcept
       greeting_{handle},
       server_{server::of(handle)},
       session_pooling_{note::is_set(handle, note::session_pooling)},
+      local_locks_{note::is_set(handle, note::local_locks)},
       one_lock_{note::is_set(handle, note::one_lock)} {
     // The driver lets a program that this process starts inherit the socket; as long as that ran, the server would not see
     // the end of this process, and the locks would stay.
@@ -127,6 +129,11 @@ void connection::sever() noexcept {
 void connection::assume_session_pooling() {
     note::set(handle_, note::session_pooling);
     session_pooling_ = true;
+}
+
+void connection::accept_local_locks() {
+    note::set(handle_, note::local_locks);
+    local_locks_ = true;
 }
 
 void connection::accept_one_lock() {

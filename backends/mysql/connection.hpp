@@ -71,6 +71,10 @@ public:
         return proven_ && !session_pooling_ && handle_->options.reconnect == 0;
     }
     [[nodiscard]] bool has_been_proven() const noexcept { return proven_; }
+
+    /// The preflight has found nothing against this server.
+    [[nodiscard]] bool is_checked() const noexcept { return checked_ || local_locks_; }
+    void set_checked() noexcept { checked_ = true; }
     void prove() noexcept { proven_ = true; }
 
     // --- what the caller has declared; kept by the handle until it is closed
@@ -79,6 +83,8 @@ public:
     void assume_session_pooling();
     [[nodiscard]] bool accepts_one_lock() const noexcept { return one_lock_; }
     void accept_one_lock();
+    [[nodiscard]] bool accepts_local_locks() const noexcept { return local_locks_; }
+    void accept_local_locks();
 
     // --- the locks that this session holds
 
@@ -123,6 +129,8 @@ private:
     mysql::server server_;
     std::atomic<bool> severed_ = false;  ///< also read by whoever gets a handle at the same address next
     bool session_pooling_;
+    bool local_locks_;
+    bool checked_ = false;
     bool one_lock_;
     bool proven_ = false;
     unsigned long pooled_id_ = 0;

@@ -151,6 +151,9 @@ inline constexpr std::string_view connection_id = "SELECT CONNECTION_ID()";
     return to;
 }
 
+/// What tells a server whose locks others do not see. https://mariadb.com/kb/en/galera-cluster-system-variables/#wsrep_on
+inline constexpr std::string_view preflight = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('wsrep_on', 'read_only')";
+
 /// Ends the statement, not the connection.
 [[nodiscard]] constexpr text kill_query(unsigned long connection) noexcept {
     text to;

@@ -150,11 +150,16 @@ void connection::preflight() {
     const result answer{PQexec(handle_, sql::preflight)};
     if (!answer.ok() || answer.rows() != 1) throw error_from(answer, handle_);
     in_recovery_ = answer.is_true(1);
+    locks_nothing_ = answer.is_true(2);
     server_pid_ = answer.integer(0);
 }
 
 int connection::any_backend_pid() {
     preflight();
+    if (locks_nothing_) {
+        throw lock_error{errc::unsupported,
+                         "dlock: CockroachDB has the advisory lock functions, but they lock nothing: lock a row of a table instead"};
+    }
     if (in_recovery_) {
         throw lock_error{errc::unsupported,
                          "dlock: this server is a standby; its advisory locks exclude nobody on the primary: connect to the primary"};

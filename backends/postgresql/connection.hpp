@@ -115,6 +115,7 @@ private:
     PGconn* handle_;
     int server_pid_ = 0;  ///< 0 before the preflight
     bool in_recovery_ = false;
+    bool locks_nothing_ = false;
     bool session_pooling_ = false;
     bool own_ = false;
     std::uint32_t prepared_ = 0;

@@ -181,7 +181,7 @@ constexpr auto holders() {
 
 /// What create_fence() executes, and what an administrator may execute instead. Users of fenced locks need USAGE on it.
 inline constexpr const char* create_fence = "CREATE SEQUENCE IF NOT EXISTS public.dlock_fence";
-inline constexpr const char* preflight = "SELECT pg_backend_pid(), pg_is_in_recovery()";
+inline constexpr const char* preflight = "SELECT pg_backend_pid(), pg_is_in_recovery(), version() LIKE '%CockroachDB%'";
 inline constexpr const char* savepoint = "SAVEPOINT dlock; ";
 /// A session-level lock survives this, a setting does not.
 inline constexpr const char* keep_lock_only = "; ROLLBACK TO SAVEPOINT dlock; RELEASE SAVEPOINT dlock";

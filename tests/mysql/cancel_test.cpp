@@ -143,6 +143,7 @@ TEST_P(Cancel, AtTheInstantOfTheGrantLeavesItHeldOrNot) {
 TEST_P(Cancel, AGrantThatWasOnItsWayIsGivenBack) {
     middleman slow{server_};
     session a{slow.url()};
+    first_use(a);
     slow.hold_back(true);
     std::stop_source stop;
     auto waits = std::async(std::launch::async, [&] { return wait(a, stop); });

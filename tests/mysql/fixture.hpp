@@ -19,6 +19,12 @@ public:
     explicit session(const std::string& url) : soci::session{url} { mysql::accept_one_lock_per_session(*this); }
 };
 
+/// From now on the session asks for nothing but locks.
+inline void first_use(soci::session& session) {
+    mysql::lock lock{session, "first use"};
+    EXPECT_TRUE(lock.try_lock());
+}
+
 class NamedLock : public ::testing::TestWithParam<kind> {
 protected:
     void TearDown() override { EXPECT_EQ(onlooker_.holder_of("k"), "NULL") << "the test left the lock"; }

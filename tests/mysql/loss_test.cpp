@@ -313,6 +313,7 @@ TEST_P(Loss, AnAnswerWithoutARowEndsTheSession) {
 TEST_P(Loss, AnInterruptedProofIsRepeated) {
     middleman server{server_};
     session a{server.url()};
+    first_use(a);
     lock mine{a, "k"};
     server.turn_rows_into_interruptions(3);
     EXPECT_EQ(reason_of([&] { mine.lock(); }), errc::cancelled);
@@ -324,6 +325,7 @@ TEST_P(Loss, AProofThatCannotBeHadEndsTheSession) {
     middleman server{server_};
     session a{server.url()};
     const auto id = id_of(a);
+    first_use(a);
     lock mine{a, "k"};
     server.turn_rows_into_interruptions(100);
     EXPECT_EQ(reason_of([&] { mine.lock(); }), errc::cancelled);
