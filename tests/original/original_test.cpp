@@ -69,7 +69,7 @@ struct stepped_clock {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<stepped_clock>;
-    static constexpr bool is_steady = false;
+    [[maybe_unused]] static constexpr bool is_steady = false;
     static inline duration step{};
     static time_point now() noexcept { return time_point{std::chrono::system_clock::now().time_since_epoch() + step}; }
 };
