@@ -17,7 +17,7 @@ namespace dlock::mysql {
 /// keepalive says it (MariaDB: tcp_keepalive_time and its kin, two hours where nobody has set them), or a leased lock does.
 /// https://mariadb.com/kb/en/server-system-variables/#tcp_keepalive_time
 ///
-/// \param bound  3 s or more
+/// \param bound  4 s or more
 /// \throws lock_error  lost
 /// \throws std::invalid_argument  for a smaller bound
 /// No round trip.

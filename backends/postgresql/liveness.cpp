@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/postgresql/liveness.hpp>
 
-#include <algorithm>
-
 #include <dlock/deadline.hpp>
 #include <dlock/error.hpp>
 #include <dlock/postgresql/connection.hpp>
@@ -50,8 +48,8 @@ void bound_silence(soci::session& session, std::chrono::seconds bound) {
     (void)set(*on, setting("tcp_keepalives_idle", probes.idle.count()) + ", " +
                        setting("tcp_keepalives_interval", probes.interval.count()) + ", " +
                        setting("tcp_keepalives_count", probes.count) + ", " +
-                       setting("tcp_user_timeout", probes.bound.count()) + ", " +
-                       setting("client_connection_check_interval", std::min<long long>(probes.bound.count() / 3, 1000)));
+                       setting("tcp_user_timeout", probes.user_timeout.count()) + ", " +
+                       setting("client_connection_check_interval", 1000));
     probes.apply_to(PQsocket(on->handle()));
 }
 

@@ -20,7 +20,7 @@ namespace dlock::postgresql {
 /// set until the session ends.
 /// https://www.postgresql.org/docs/current/runtime-config-connection.html#RUNTIME-CONFIG-TCP-SETTINGS
 ///
-/// \param bound  3 s or more
+/// \param bound  4 s or more
 /// \throws lock_error  lost, server_error; unsupported inside a transaction, whose end might take the settings back
 /// \throws std::invalid_argument  for a smaller bound
 /// Round trips: one.

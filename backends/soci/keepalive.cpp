@@ -17,7 +17,7 @@ void keepalive::apply_to(int socket) const noexcept {
     set(IPPROTO_TCP, TCP_KEEPIDLE, idle.count());
     set(IPPROTO_TCP, TCP_KEEPINTVL, interval.count());
     set(IPPROTO_TCP, TCP_KEEPCNT, count);
-    set(IPPROTO_TCP, TCP_USER_TIMEOUT, bound.count());  // for what was sent and is not acknowledged
+    set(IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout.count());
 }
 
 }  // namespace dlock::soci_support
