@@ -27,9 +27,11 @@ struct grip {
     bool wants = false;   ///< PENDING or RESERVED only: waits for the readers to leave, counted among them meanwhile
 };
 
+constexpr std::size_t longest = 1024;
+
 std::string first_bytes(const std::string& path) {
     std::ifstream file{path, std::ios::binary};
-    std::string bytes(200, '\0');
+    std::string bytes(longest, '\0');
     file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     bytes.resize(static_cast<std::size_t>(file.gcount()));
     return bytes;
@@ -37,7 +39,8 @@ std::string first_bytes(const std::string& path) {
 
 std::string describe(const std::string& pid) {
     std::string text = first_bytes("/proc/" + pid + "/cmdline");  // arguments, each ended by a NUL
-    if (text.empty()) text = first_bytes("/proc/" + pid + "/comm");
+    const bool whole = text.size() == longest || text.ends_with('\0');  // of an ending process it is cut off anywhere
+    if (!whole) text = first_bytes("/proc/" + pid + "/comm");
     while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.pop_back();
     std::ranges::replace(text, '\0', ' ');
     return text;

@@ -1,0 +1,12 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// error: dlock: this Backend mints no fencing tokens; use a fenced one
+#include <dlock/postgresql/backend.hpp>
+
+#ifdef FIXED
+using backend = dlock::postgresql::fenced_advisory;
+#else
+using backend = dlock::postgresql::advisory;
+#endif
+auto use(dlock::basic_lock<backend, dlock::hashed_key>& lock) { return lock.token(); }
