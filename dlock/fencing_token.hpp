@@ -6,9 +6,10 @@
 // A lock cannot stop a holder that was paused, lost its session and runs on. The resource can: it remembers the largest
 // token it has seen and refuses smaller ones. Write the guard into the statement that does the work:
 //
-//     UPDATE account SET balance = :new, fence = :token WHERE id = :id AND fence <= :token
+//     UPDATE account SET balance = :new, fence = :token WHERE id = :id AND fence < :token
 //
-// and treat "no row" as a lost lock. Each fencing backend documents where its numbers stop increasing (failover).
+// and treat "no row" as a lost lock (<= for a holder that writes more than once): examples/fencing.cpp. A lock that is lost
+// keeps its token, with which the resource refuses what is late. Each fencing backend documents where its numbers stop increasing (failover).
 #pragma once
 
 #include <compare>

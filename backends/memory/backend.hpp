@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// Locks of a memory::server, exclusive and shared. Takes what any key policy gives.
+// Locks of a memory::server, exclusive and shared, with a fencing token, which costs nothing here. Takes what any key policy gives.
 #pragma once
 
 #include <optional>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <dlock/backend.hpp>
+#include <dlock/fencing_token.hpp>
 #include <dlock/memory/session.hpp>
 
 namespace dlock::memory {
@@ -26,8 +27,9 @@ struct lock_table {
     static released release(session& s, const key& k, mode m, const grant& g) noexcept;
     static void sever(session& s, const grant& g) noexcept;
     [[nodiscard]] static std::vector<holder> holders(session& s, const key& k);
+    [[nodiscard]] static fencing_token token(const grant& g) noexcept { return g.token; }
 };
 
-static_assert(shared_backend<lock_table> && backend<lock_table>);
+static_assert(shared_backend<lock_table> && backend<lock_table> && fencing_backend<lock_table>);
 
 }  // namespace dlock::memory

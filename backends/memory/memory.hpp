@@ -27,5 +27,6 @@ namespace dlock::memory {
 /// Names are UTF-8 of 1 to 1024 characters without NUL. To test with the names of another database, write
 /// basic_lock<memory::lock_table, the key policy you use there>.
 using lock = basic_lock<lock_table, verbatim_key<1024>>;
+using fenced_lock = lock;  // every lock has a token() here; the name is that of the other backends
 
 }  // namespace dlock::memory

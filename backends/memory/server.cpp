@@ -70,8 +70,7 @@ std::optional<grant> server::acquire(std::uint64_t session, const key& k, mode m
     require_open(session);
     auto at = slots_.find(k);
     if (at == slots_.end()) {
-        slots_[k].owners.push_back({session, m});
-        return grant{session};
+        return grant{session, give(slots_[k], session, m)};
     }
     slot& s = at->second;
     if (std::ranges::any_of(s.owners, [session](const owner& o) { return o.session == session; })) {
@@ -79,8 +78,7 @@ std::optional<grant> server::acquire(std::uint64_t session, const key& k, mode m
     }
     // A reader that finds readers only still queues behind a writer.
     if (s.queue.empty() && grantable(s.owners, m)) {
-        s.owners.push_back({session, m});
-        return grant{session};
+        return grant{session, give(s, session, m)};
     }
     if (until.expired()) return std::nullopt;
 
@@ -95,7 +93,7 @@ std::optional<grant> server::acquire(std::uint64_t session, const key& k, mode m
     if (until.is_never()) self.woken.wait(guard, stop, ended);
     else self.woken.wait_until(guard, stop, until.time(), ended);
 
-    if (self.end == waiter::outcome::granted) return grant{session};
+    if (self.end == waiter::outcome::granted) return grant{session, self.token};
     if (self.end == waiter::outcome::closed) throw lock_error{errc::lost, "dlock: the session was closed while it waited"};
     leave(self);
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
@@ -125,6 +123,12 @@ void server::require_open(std::uint64_t session) const {
     if (!sessions_.contains(session)) throw lock_error{errc::lost, "dlock: the session is closed"};
 }
 
+/// The token is minted here and not when a waiter wakes up: it may have lost the lock to another one by then.
+fencing_token server::give(slot& s, std::uint64_t session, mode m) {
+    s.owners.push_back({session, m});
+    return {++last_token_};
+}
+
 /// Takes the waiter out of the queue, and lets in those that waited only for it.
 void server::leave(const waiter& w) {
     std::erase(w.at->second.queue, &w);
@@ -139,7 +143,7 @@ void server::advance(slots::iterator at) {
         waiter& first = *s.queue.front();
         s.queue.pop_front();
         waiters_.erase(first.session);
-        s.owners.push_back({first.session, first.wanted});
+        first.token = give(s, first.session, first.wanted);
         first.end = waiter::outcome::granted;
         first.woken.notify_all();
     }

@@ -24,6 +24,7 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/fencing_token.hpp>
 #include <dlock/memory/key.hpp>
 
 namespace dlock::memory {
@@ -33,6 +34,7 @@ class session;
 /// What must be remembered of a grant.
 struct grant {
     std::uint64_t session = 0;  ///< the server's id of the session it was given to
+    fencing_token token{};      ///< larger than those of all grants of this server before
 };
 
 class server {
@@ -74,6 +76,7 @@ private:
         mode wanted;
         slots::iterator at;
         enum class outcome : std::uint8_t { none, granted, closed } end = outcome::none;
+        fencing_token token{};
         std::condition_variable_any woken{};
     };
 
@@ -83,6 +86,7 @@ private:
     bool release(std::uint64_t session, const key& k);
     std::vector<holder> holders(std::uint64_t session, const key& k) const;
 
+    fencing_token give(slot& s, std::uint64_t session, mode m);
     void require_open(std::uint64_t session) const;
     void leave(const waiter& w);
     void advance(slots::iterator at);
@@ -90,6 +94,7 @@ private:
 
     mutable std::mutex mutex_;
     std::uint64_t last_session_ = 0;
+    std::uint64_t last_token_ = 0;
     std::map<std::uint64_t, std::string> sessions_;  ///< those that are open, and how they describe themselves
     std::map<std::uint64_t, waiter*> waiters_;       ///< by session
     slots slots_;                                    ///< the keys that somebody holds

@@ -4,6 +4,7 @@
 // Sends one statement and waits for its answer in a way that a stop request can end.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -17,8 +18,8 @@ namespace dlock::mysql {
 /// What a statement of one row says, or why it says nothing; error_from() then has the details.
 struct answer {
     std::optional<errc> failed;
-    std::optional<long long> value;  ///< the first column; nullopt: NULL
-    unsigned long id = 0;            ///< the second column, if there is one: the connection that answers
+    std::optional<std::uint64_t> value;  ///< the first column; nullopt: NULL
+    unsigned long id = 0;                ///< the second column, if there is one: the connection that answers
 };
 
 /// One round trip.

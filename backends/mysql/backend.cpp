@@ -109,7 +109,7 @@ bool prove_not_held(connection& on, std::string_view key, unsigned long id) noex
 
 released release_key(connection& on, std::string_view key) noexcept {
     const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view());
-    if (!answer.failed) return answer.value == 1 ? released::yes : released::lost;
+    if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
     switch (*answer.failed) {
         case errc::lost: return released::lost;
         case errc::unsupported: return released::pending;  // the rows of another statement come first
@@ -138,15 +138,35 @@ released release_key(connection& on, std::string_view key) noexcept {
                      "call mysql::assume_session_pooling()"};
 }
 
+enum class fencing : bool { no, yes };
+
+sql::text acquiring_statement(const connection& on, std::string_view key, milliseconds wait, fencing with) noexcept {
+    if (with == fencing::yes) {
+        return on.is_proven() ? sql::acquire_fenced(key, wait) : sql::acquire_fenced_if(on.id(), key, wait);
+    }
+    return on.is_proven() ? sql::acquire(key, wait) : sql::acquire_if(on.id(), key, wait);
+}
+
+/// Waits until the server is a second old. One round trip, once per connection, unless it is younger.
+void await_fence(connection& on, const stop_event& stop) {
+    while (!on.can_fence()) {
+        const auto answer = query(on, sql::uptime);
+        if (!answer.ok()) throw error_from(on.handle(), answer.reason());
+        if (answer.has_row() && answer.columns() > 1 && answer.number(1) > 0U) return on.set_can_fence();
+        if (stop.requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+        std::this_thread::sleep_for(milliseconds{20});
+    }
+}
+
 /// Once; nullopt: not in this time.
 std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::string_view key, milliseconds wait,
-                                  const stop_event& stop) {
+                                  fencing with, const stop_event& stop) {
     const auto cancelled = [&] {
         return lock_error{errc::cancelled, stop.requested()
                                                ? "dlock: the wait was cancelled"
                                                : "dlock: KILL QUERY or a time limit of the session ended the wait"};
     };
-    const auto text = on->is_proven() ? sql::acquire(key, wait) : sql::acquire_if(on->id(), key, wait);
+    const auto text = acquiring_statement(*on, key, wait, with);
     const auto answer = ask(*on, text.view(), stop);
     if (answer.failed) {
         const auto error = error_from(on->handle(), *answer.failed);
@@ -161,13 +181,16 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
         if (error.reason() == errc::cancelled && stop.requested()) throw cancelled();
         throw error;
     }
+    const bool granted = with == fencing::yes ? answer.value > 0U : answer.value == 1U;
     if (answer.id != on->id()) {
-        if (answer.value == 1) (void)prove_not_held(*on, key, answer.id);
+        if (granted) (void)prove_not_held(*on, key, answer.id);
         refuse(*on);
     }
     on->prove();
-    if (answer.value == 0) return std::nullopt;
-    if (answer.value == 1 && !stop.requested()) return grant{on, on->remember()};
+    if (answer.value == 0U) return std::nullopt;
+    if (granted && !stop.requested()) {
+        return grant{on, on->remember(), fencing_token{with == fencing::yes ? *answer.value : 0}};
+    }
     // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server
     (void)prove_not_held(*on, key, on->id());
     throw cancelled();
@@ -198,18 +221,19 @@ private:
     int longest_ = 1;
 };
 
-std::optional<grant> acquire(soci::session& session, const std::string& key, mode m, deadline until,
+std::optional<grant> acquire(soci::session& session, const std::string& key, mode m, fencing with, deadline until,
                              const std::stop_token& token) {
     if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
     const auto on = ready(session, key);
     on->reserve(key);
     const stop_event stop{token};
+    if (with == fencing::yes) await_fence(*on, stop);
     pauses between;
     for (;;) {
         if (stop.requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
         const bool last = until.expired();
         const auto wait = last ? milliseconds::zero() : slice(on->server(), until);
-        if (auto taken = acquire_once(on, key, wait, stop)) return taken;
+        if (auto taken = acquire_once(on, key, wait, with, stop)) return taken;
         if (last || until.expired()) return std::nullopt;
         between.sleep(until);
     }
@@ -243,12 +267,21 @@ bool scrub(soci::session& session) noexcept {
 void named::check(session_type& session, const key_type& key) { server::of(handle_of(session)).check(key); }
 
 std::optional<grant> named::try_acquire(session_type& session, const key_type& key, mode m) {
-    return acquire(session, key, m, deadline::after(milliseconds::zero()), {});
+    return acquire(session, key, m, fencing::no, deadline::after(milliseconds::zero()), {});
 }
 
 std::optional<grant> named::acquire_until(session_type& session, const key_type& key, mode m, deadline until,
                                           const std::stop_token& stop) {
-    return acquire(session, key, m, until, stop);
+    return acquire(session, key, m, fencing::no, until, stop);
+}
+
+std::optional<grant> fenced_named::try_acquire(session_type& session, const key_type& key, mode m) {
+    return acquire(session, key, m, fencing::yes, deadline::after(milliseconds::zero()), {});
+}
+
+std::optional<grant> fenced_named::acquire_until(session_type& session, const key_type& key, mode m, deadline until,
+                                                 const std::stop_token& stop) {
+    return acquire(session, key, m, fencing::yes, until, stop);
 }
 
 bool named::still_held(session_type& session, const key_type&, mode, const grant& granted) noexcept {

@@ -20,6 +20,7 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/fencing_token.hpp>
 #include <dlock/mysql/liveness.hpp>
 #include <dlock/soci/fwd.hpp>
 
@@ -31,6 +32,7 @@ class connection;
 struct grant {
     std::shared_ptr<connection> on;
     std::uint64_t serial = 0;  ///< which of the connection's grants
+    fencing_token token{};     ///< of a fenced lock
 };
 
 struct named : leasing {
@@ -56,7 +58,21 @@ struct named : leasing {
     [[nodiscard]] static std::vector<holder> holders(session_type& session, const key_type& key);
 };
 
-static_assert(backend<named> && loss_signalling_backend<named>);
+/// With a fencing token: the server's UUID_SHORT(), in the same statement and after the grant. It needs no table and no right.
+///
+/// The numbers are 8 bits of the server's server_id, 32 of the second it was started in, 24 of a counter. They increase across
+/// keys, holders, sessions, transactions and restarts of one server, also after a crash, as long as its clock is not set back
+/// before the last start and server_id does not get smaller. They can decrease with a failover to another server, as the lock
+/// itself does not survive one. In the first second of a server's life the first lock on a connection waits until that
+/// is over: a server that starts twice in one second would give the same numbers again.
+struct fenced_named : named {
+    [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& session, const key_type& key, mode m);
+    [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m,
+                                                                 deadline until, const std::stop_token& stop);
+    [[nodiscard]] static fencing_token token(const grant_type& granted) noexcept { return granted.token; }
+};
+
+static_assert(backend<named> && loss_signalling_backend<named> && fencing_backend<fenced_named>);
 
 /// Declares that the pooler in front of this session gives it one server connection for as long as it lives. Without it a
 /// lock throws errc::unsupported behind any pooler, because one that shares server connections lets two clients hold the

@@ -77,6 +77,10 @@ public:
     void set_checked() noexcept { checked_ = true; }
     void prove() noexcept { proven_ = true; }
 
+    /// The second in which the server was started is over: its UUID_SHORT() can be told from that of the next start.
+    [[nodiscard]] bool can_fence() const noexcept { return can_fence_; }
+    void set_can_fence() noexcept { can_fence_ = true; }
+
     // --- what the caller has declared; kept by the handle until it is closed
 
     [[nodiscard]] bool assumes_session_pooling() const noexcept { return session_pooling_; }
@@ -133,6 +137,7 @@ private:
     bool checked_ = false;
     bool one_lock_;
     bool proven_ = false;
+    bool can_fence_ = false;
     unsigned long pooled_id_ = 0;
     std::uint64_t next_serial_ = 1;
     std::uint64_t lost_below_ = 1;

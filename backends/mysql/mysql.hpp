@@ -9,7 +9,8 @@
 //
 // lock sends the name as it is: 64 characters at most, equal to the names of sqlalchemy-dlock, and refused where the
 // server would fold it. hashed_lock takes any name and sends a hash. A lock belongs to the whole server, not to one of
-// its databases, and is exclusive. docs/mysql.md has the limits and the guarantees.
+// its databases, and is exclusive. The fenced ones lock the same, with a token() that comes with each grant. docs/mysql.md
+// has the limits and the guarantees.
 #pragma once
 
 #include <dlock/keys/hashed_name.hpp>
@@ -22,5 +23,7 @@ namespace dlock::mysql {
 
 using lock = basic_lock<named, verbatim_key<64>>;
 using hashed_lock = basic_lock<named, hashed_name>;
+using fenced_lock = basic_lock<fenced_named, verbatim_key<64>>;
+using fenced_hashed_lock = basic_lock<fenced_named, hashed_name>;
 
 }  // namespace dlock::mysql

@@ -4,6 +4,7 @@
 // A MYSQL_RES with an owner, or the error there was instead.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -35,9 +36,10 @@ public:
     [[nodiscard]] std::string_view text(unsigned column) const noexcept {
         return row_[column] != nullptr ? row_[column] : std::string_view{};
     }
-    [[nodiscard]] std::optional<long long> number(unsigned column) const noexcept {
+    /// A negative one wraps around.
+    [[nodiscard]] std::optional<std::uint64_t> number(unsigned column) const noexcept {
         if (row_[column] == nullptr) return std::nullopt;
-        return std::strtoll(row_[column], nullptr, 10);
+        return std::strtoull(row_[column], nullptr, 10);
     }
 
 private:

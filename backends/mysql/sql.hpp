@@ -13,6 +13,9 @@
 //    administrator can read it in the process list. Any other is written in hexadecimal, as utf8mb4: no quoting, no
 //    sql_mode, no conversion. Both are the lock that GET_LOCK('name', …) takes on a utf8mb4 connection.
 //    https://dev.mysql.com/doc/refman/8.0/en/charset-introducer.html
+//  - A fencing token is the server's UUID_SHORT(). ELT computes it only when the lock was granted, and so after the wait; it
+//    gives it as text, all 64 bits of it. A list (GET_LOCK, UUID_SHORT) would rest on the order of evaluation alone.
+//    https://dev.mysql.com/doc/refman/8.0/en/miscellaneous-functions.html#function_uuid-short
 //  - A timeout is a whole number of seconds or has three decimals; never negative (on MySQL: for ever, on MariaDB: NULL).
 #pragma once
 
@@ -112,6 +115,23 @@ struct seconds {
     return to;
 }
 
+/// As acquire_if(), with the fencing token for 1, and 0 for -1.
+[[nodiscard]] constexpr text acquire_fenced_if(unsigned long connection, std::string_view key,
+                                               std::chrono::milliseconds wait) noexcept {
+    text to;
+    to << "SELECT IF(CONNECTION_ID()=" << connection << ",ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}
+       << "),0,UUID_SHORT()),0) granted,CONNECTION_ID() id";
+    return to;
+}
+
+/// The same on a connection that has been proven.
+[[nodiscard]] constexpr text acquire_fenced(std::string_view key, std::chrono::milliseconds wait) noexcept {
+    text to;
+    to << "SELECT ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}
+       << "),0,UUID_SHORT()) granted,CONNECTION_ID() id";
+    return to;
+}
+
 /// 1: released; 0: another session's; NULL: nobody's, or another connection answers, which was not asked to release.
 [[nodiscard]] constexpr text release_if(unsigned long connection, std::string_view key) noexcept {
     text to;
@@ -143,6 +163,8 @@ struct seconds {
 }
 
 inline constexpr std::string_view connection_id = "SELECT CONNECTION_ID()";
+/// The second column: for how many seconds the server has run.
+inline constexpr std::string_view uptime = "SHOW GLOBAL STATUS LIKE 'Uptime'";
 
 /// What the connection executes now.
 [[nodiscard]] constexpr text statement_of(unsigned long connection) noexcept {

@@ -21,6 +21,22 @@ std::optional<grant> lock_database::acquire_until(session& s, const key& k, mode
     return s.files_->acquire(k, m, until, stop);
 }
 
+std::optional<grant> fenced_lock_database::try_acquire(session& s, const key& k, mode m) {
+    return acquire_until(s, k, m, deadline::after(std::chrono::nanoseconds::zero()), {});
+}
+
+std::optional<grant> fenced_lock_database::acquire_until(session& s, const key& k, mode m, deadline until, const std::stop_token& stop) {
+    auto taken = lock_database::acquire_until(s, k, m, until, stop);
+    if (!taken) return taken;
+    try {
+        taken->token = s.files_->draw(stop);
+    } catch (...) {
+        (void)release(s, k, m, *taken);
+        throw;
+    }
+    return taken;
+}
+
 bool lock_database::still_held(session& s, const key& k, mode, const grant& g) noexcept { return s.files_->still_held(k, g); }
 
 released lock_database::release(session& s, const key& k, mode, const grant& g) noexcept { return s.files_->release(k, g); }

@@ -13,6 +13,7 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/fencing_token.hpp>
 #include <dlock/sqlite/key.hpp>
 #include <dlock/sqlite/session.hpp>
 
@@ -37,6 +38,19 @@ struct lock_database {
     [[nodiscard]] static std::vector<holder> holders(session& s, const key& k);
 };
 
+/// With a fencing token: a number from fence.db in the lock directory, drawn while the lock is held, and on the disk before
+/// it is given out. Costs a commit.
+///
+/// The numbers increase across keys, modes, holders, sessions, processes, and through a SIGKILL and a loss of power. They
+/// go on increasing after fence.db was deleted, unless the clock was set back; they can repeat after a restore of an
+/// older one. When no number can be had (the disk is full, the directory is read-only) the lock throws and is not held.
+struct fenced_lock_database : lock_database {
+    [[nodiscard]] static std::optional<grant> try_acquire(session& s, const key& k, mode m);
+    [[nodiscard]] static std::optional<grant> acquire_until(session& s, const key& k, mode m, deadline until, const std::stop_token& stop);
+    [[nodiscard]] static fencing_token token(const grant& g) noexcept { return g.token; }
+};
+
 static_assert(backend<lock_database> && shared_backend<lock_database>);
+static_assert(shared_backend<fenced_lock_database> && fencing_backend<fenced_lock_database>);
 
 }  // namespace dlock::sqlite

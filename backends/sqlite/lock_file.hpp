@@ -7,22 +7,13 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
-#include <optional>
-#include <random>
 #include <stop_token>
-#include <string>
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
-#include <dlock/soci/fwd.hpp>
-#include <dlock/sqlite/file_id.hpp>
+#include <dlock/sqlite/database.hpp>
 #include <dlock/sqlite/key.hpp>
-
-namespace sqlite_api {
-struct sqlite3;
-struct sqlite3_stmt;
-}  // namespace sqlite_api
+#include <dlock/sqlite/naps.hpp>
 
 namespace dlock::sqlite {
 
@@ -33,7 +24,7 @@ public:
     lock_file(const std::filesystem::path& file, const key& k);
 
     /// Closes the connection; what it holds is free.
-    ~lock_file();
+    ~lock_file() = default;
     lock_file(const lock_file&) = delete;
     lock_file& operator=(const lock_file&) = delete;
 
@@ -48,33 +39,23 @@ public:
     [[nodiscard]] bool unlocked() const noexcept;
 
     /// Whether the path still names the file that is open here. A lock on any other file excludes nobody.
-    [[nodiscard]] bool in_place() const noexcept;
+    [[nodiscard]] bool in_place() const noexcept { return database_.in_place(); }
 
 private:
-    struct finalize {
-        void operator()(sqlite_api::sqlite3_stmt* statement) const noexcept;
-    };
-    using statement = std::unique_ptr<sqlite_api::sqlite3_stmt, finalize>;
-
     /// One wait; SQLite asks it what to do each time it finds the file locked.
     struct wait {
         deadline until;
         const std::stop_token& stop;
-        unsigned naps = 0;
     };
 
     static int on_busy(void* self, int) noexcept;
-    bool nap(wait& w) noexcept;
-    [[nodiscard]] statement prepare(const char* sql) const;
+    bool nap(const wait& w) noexcept;
     void require_grip(mode m) const;
 
-    std::string path_;
-    std::unique_ptr<soci::session> connection_;
-    sqlite_api::sqlite3* database_ = nullptr;
-    std::optional<file_id> id_;
+    database database_;
     statement begin_exclusive_, begin_shared_, read_, release_;
     wait* wait_ = nullptr;
-    std::minstd_rand jitter_;
+    naps naps_;
 };
 
 }  // namespace dlock::sqlite

@@ -128,4 +128,26 @@ void lock_files::sever(const grant& g) noexcept {
     }
 }
 
+fencing_token lock_files::draw(const std::stop_token& stop) {
+    const auto file = directory_ / "fence.db";
+    for (int replaced = 0; replaced < 100; ++replaced) {
+        fencing_token drawn;
+        std::exception_ptr error;
+        try {
+            if (!fence_) fence_.emplace(file);
+            drawn = fence_->draw(stop);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        const bool in_place = fence_ && fence_->in_place();
+        if (!error && in_place) return drawn;
+        const bool opened = fence_.has_value();
+        fence_.reset();
+        if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+        if (error && (in_place || !opened)) std::rethrow_exception(error);
+        // the file was deleted or replaced: others draw from a new one, and an error of the old one is no wonder
+    }
+    throw lock_error{errc::server_error, "dlock: " + file.string() + " is replaced again and again"};
+}
+
 }  // namespace dlock::sqlite

@@ -17,6 +17,7 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/sqlite/fence.hpp>
 #include <dlock/sqlite/key.hpp>
 #include <dlock/sqlite/lock_file.hpp>
 #include <dlock/sqlite/session.hpp>
@@ -41,6 +42,10 @@ public:
     [[nodiscard]] bool still_held(const key& k, const grant& g) const noexcept;
     released release(const key& k, const grant& g) noexcept;
     void sever(const grant& g) noexcept;
+
+    /// A number that nobody has drawn in this directory before, larger than all that were.
+    /// \throws lock_error  server_error, exhausted, cancelled
+    [[nodiscard]] fencing_token draw(const std::stop_token& stop);
 
 private:
     using digest = std::array<std::uint8_t, 16>;
@@ -72,6 +77,7 @@ private:
     connections held_;
     connections idle_;  ///< the one used longest ago first
     std::unordered_map<digest, connections::iterator, hash> by_key_;
+    std::optional<fence> fence_;  ///< open from the first draw on
 };
 
 }  // namespace dlock::sqlite

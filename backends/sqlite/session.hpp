@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <memory>
 
+#include <dlock/fencing_token.hpp>
 #include <dlock/soci/fwd.hpp>
 #include <dlock/sqlite/key.hpp>
 
@@ -30,6 +31,7 @@ class lock_files;
 /// What must be remembered of a grant.
 struct grant {
     std::uint64_t serial = 0;  ///< counts the grants of a session
+    fencing_token token{};     ///< of a fenced lock
 };
 
 class session {
@@ -55,6 +57,7 @@ public:
 
 private:
     friend struct lock_database;
+    friend struct fenced_lock_database;
 
     std::unique_ptr<lock_files> files_;
 };

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Every statement this backend runs. A lock is a transaction that is kept open on a database of its own: SQLite locks the
-// whole file, and nothing is ever written in it after its creation. https://www.sqlite.org/lockingv3.html
+// whole file, and nothing is ever written in it after its creation; fencing tokens come from another file. https://www.sqlite.org/lockingv3.html
 #pragma once
 
 namespace dlock::sqlite::sql {
@@ -31,5 +31,15 @@ inline constexpr const char* create[] = {
 };
 inline constexpr const char* insert = "INSERT INTO dlock VALUES (:kind, :name)";
 inline constexpr const char* commit = "COMMIT";
+
+/// The counter of fence.db. EXTRA: a number that was given out survives the loss of power, and not only the loss of the
+/// process. https://www.sqlite.org/pragma.html#pragma_synchronous
+inline constexpr const char* create_fence[] = {
+    "PRAGMA synchronous = EXTRA",
+    "CREATE TABLE IF NOT EXISTS fence (id INTEGER PRIMARY KEY, last INTEGER NOT NULL)",
+};
+/// A transaction of its own. The parameter is what a new counter begins with.
+inline constexpr const char* draw =
+    "INSERT INTO fence VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET last = last + 1 RETURNING last";
 
 }  // namespace dlock::sqlite::sql

@@ -31,5 +31,6 @@ namespace dlock::sqlite {
 /// Names are UTF-8 of 1 to 1024 characters without NUL, every byte of which matters. For other names, write
 /// basic_lock<sqlite::lock_database, another key policy>.
 using lock = basic_lock<lock_database, verbatim_key<1024>>;
+using fenced_lock = basic_lock<fenced_lock_database, verbatim_key<1024>>;
 
 }  // namespace dlock::sqlite

@@ -107,7 +107,8 @@ public:
     }
 
     /// The number of this grant: larger than that of every earlier holder. No round trip: it came with the grant.
-    /// \throws lock_error  not_owner: not held
+    /// A lock that is lost keeps it until the next lock() or unlock(): the resource must refuse it, and does.
+    /// \throws lock_error  not_owner: never locked, or given back
     [[nodiscard]] fencing_token token() const
         requires fencing_backend<Backend>
     {

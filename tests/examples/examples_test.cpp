@@ -65,6 +65,12 @@ TEST(Examples, ChoosingPolicies) {
                                   "polled for 50 ms: busy\n"));
 }
 
+TEST(Examples, FencingRefusesThePausedHolder) {
+    EXPECT_THAT(run_on_postgresql("fencing"), succeeds_and_says("the next holder writes 70\n"
+                                                                "the paused one is refused\n"
+                                                                "the balance is 70\n"));
+}
+
 TEST(Examples, ReaderWriter) {
     EXPECT_THAT(run_on_postgresql("reader_writer"), succeeds_and_says("two sessions read\n"
                                                                       "a writer has to wait\n"

@@ -97,6 +97,7 @@ using MemoryDeadlock = Memory;
 using MemorySession = Memory;
 using MemoryKey = Memory;
 using MemoryCancel = Memory;
+using MemoryFence = Memory;
 
 TEST_F(MemoryQueue, ServesInTheOrderOfArrival) {
     lock front{a, "k"};
@@ -448,6 +449,93 @@ TEST_F(MemoryKey, TwoOfThemLockTogether) {
         EXPECT_FALSE(lock(b, "y").try_lock());
     }
     EXPECT_TRUE(lock(b, "x").try_lock());
+}
+
+TEST_F(MemoryFence, TokensIncreaseAcrossKeysModesSessionsAndWaysToLock) {
+    dlock::fencing_token last{};
+    const auto expect_larger = [&last](lock& l) {
+        EXPECT_GT(l.token(), last);
+        last = l.token();
+        EXPECT_EQ(l.token(), last) << "it is the grant's, not the question's";
+        l.unlock();
+    };
+    for (session* on : {&a, &b, &a}) {
+        for (const char* name : {"k", "another"}) {
+            lock l{*on, name};
+            EXPECT_TRUE(l.try_lock());
+            expect_larger(l);
+            EXPECT_TRUE(l.try_lock_for(1s));
+            expect_larger(l);
+            l.lock();
+            expect_larger(l);
+            l.lock_shared();
+            expect_larger(l);
+        }
+    }
+}
+
+TEST_F(MemoryFence, WhoWaitedHasALargerTokenThanAllThatWereGivenMeanwhile) {
+    dlock::memory::fenced_lock mine{a, "k"}, other{c, "another"};
+    mine.lock();
+    dlock::fencing_token theirs{};
+    crowd waiting{here, "k"};
+    for (int i = 0; i < 3; ++i) {
+        waiting.queue(mode::shared, [] {});
+    }
+    lock writer{b, "k"};
+    auto last = std::async(std::launch::async, [&] {
+        writer.lock();
+        theirs = writer.token();
+    });
+    await([&] { return here.waiting("k") == 4; });
+    other.lock();
+    mine.unlock();
+    waiting.join();
+    last.get();
+    EXPECT_GT(theirs.value, other.token().value + 3);
+}
+
+TEST_F(MemoryFence, WhoLostTheLockBeforeItWokeUpHasASmallerTokenThanTheNext) {
+    for (int i = 0; i < 50; ++i) {
+        session early{here}, late{here};
+        lock front{a, "k"};
+        front.lock();
+        auto first = std::async(std::launch::async, [&]() -> std::optional<dlock::fencing_token> {
+            lock l{early, "k"};
+            try {
+                l.lock();
+                return l.token();
+            } catch (const dlock::lock_error&) {
+                return std::nullopt;  // closed before it was given the lock
+            }
+        });
+        await([&] { return here.waiting("k") == 1; });
+        auto second = std::async(std::launch::async, [&] {
+            lock l{late, "k"};
+            l.lock();
+            return l.token();
+        });
+        await([&] { return here.waiting("k") == 2; });
+        front.unlock();
+        early.close();
+        const auto next = second.get();
+        EXPECT_LT(first.get().value_or(dlock::fencing_token{}), next);
+    }
+}
+
+TEST_F(MemoryFence, ALockThatIsNotHeldHasNoTokenAndALostOneKeepsIts) {
+    lock mine{a, "k"}, theirs{b, "k"};
+    EXPECT_EQ(error_of([&] { (void)mine.token(); }), errc::not_owner);
+    mine.lock();
+    EXPECT_FALSE(theirs.try_lock());
+    EXPECT_EQ(error_of([&] { (void)theirs.token(); }), errc::not_owner);
+    const auto before = mine.token();
+    a.close();
+    theirs.lock();
+    EXPECT_EQ(mine.token(), before);
+    EXPECT_LT(mine.token(), theirs.token());
+    theirs.unlock();
+    EXPECT_EQ(error_of([&] { (void)theirs.token(); }), errc::not_owner);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 // Questions to a MySQL or MariaDB server by the driver alone, and the driver's handle inside a session.
 #pragma once
 
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -21,31 +23,44 @@ namespace dlock::testing {
 /// The two servers that are to be had, for tests of what they have in common.
 struct kind {
     const char* name;
-    mysql_family& (*server)();
+    mysql_family& (*server)();                                                 ///< the one that all tests share
+    std::shared_ptr<mysql_family> (*start)(const mysql_family::options& what);  ///< one of its own
 };
 inline void PrintTo(const kind& k, std::ostream* out) { *out << k.name; }
 
-inline const kind mariadb{"MariaDB", []() -> mysql_family& { return mariadb_server::shared(); }};
-inline const kind mysql56{"MySQL56", []() -> mysql_family& { return mysql_server::shared(); }};
+inline const kind mariadb{"MariaDB", []() -> mysql_family& { return mariadb_server::shared(); },
+                          [](const mysql_family::options& what) -> std::shared_ptr<mysql_family> {
+                              return std::make_shared<mariadb_server>(what);
+                          }};
+inline const kind mysql56{"MySQL56", []() -> mysql_family& { return mysql_server::shared(); },
+                          [](const mysql_family::options& what) -> std::shared_ptr<mysql_family> {
+                              return std::make_shared<mysql_server>(what);
+                          }};
 
 inline MYSQL* raw(soci::session& session) {
     return static_cast<soci::mysql_session_backend*>(session.get_backend())->conn_;
 }
 inline unsigned long id_of(soci::session& session) { return mysql_thread_id(raw(session)); }
 
-/// The first column of the first row: "NULL", "(no row)", "" for a statement without rows, "ERROR 1317" for an error.
-inline std::string receive(MYSQL* from) {
+/// A column of the first row: "NULL", "(no row)", "" for a statement without rows, "ERROR 1317" for an error.
+inline std::string receive(MYSQL* from, int column = 0) {
     if (mysql_read_query_result(from) != 0) return "ERROR " + std::to_string(mysql_errno(from));
     const std::unique_ptr<MYSQL_RES, void (*)(MYSQL_RES*)> rows{mysql_store_result(from), mysql_free_result};
     if (mysql_errno(from) != 0) return "ERROR " + std::to_string(mysql_errno(from));
     if (!rows) return "";
     const auto row = mysql_fetch_row(rows.get());
-    return row == nullptr ? "(no row)" : row[0] == nullptr ? "NULL" : row[0];
+    return row == nullptr ? "(no row)" : row[column] == nullptr ? "NULL" : row[column];
 }
 
 inline std::string ask(MYSQL* of, const std::string& sql) {
     if (mysql_send_query(of, sql.data(), sql.size()) != 0) return "ERROR " + std::to_string(mysql_errno(of));
     return receive(of);
+}
+
+inline std::uint64_t as_number(const std::string& answer) {
+    EXPECT_FALSE(answer.empty());
+    EXPECT_EQ(answer.find_first_not_of("0123456789"), std::string::npos) << answer;
+    return std::strtoull(answer.c_str(), nullptr, 10);
 }
 
 inline std::string ask(soci::session& session, const std::string& sql) { return ask(raw(session), sql); }
@@ -73,8 +88,14 @@ public:
     [[nodiscard]] unsigned long id() const noexcept { return mysql_thread_id(handle()); }
 
     std::string ask(const std::string& sql) { return testing::ask(handle(), sql); }
+    std::uint64_t number(const std::string& sql) { return as_number(ask(sql)); }
     void send(const std::string& sql) {
         ASSERT_EQ(mysql_send_query(handle(), sql.data(), sql.size()), 0) << mysql_error(handle());
+    }
+    /// A status variable of the server.
+    std::string status(const std::string& name) {
+        send("SHOW GLOBAL STATUS LIKE '" + name + "'");
+        return testing::receive(handle(), 1);
     }
     std::string receive() { return testing::receive(handle()); }
 

@@ -31,6 +31,11 @@ static_assert(sql::acquire("k", 0ms).view() == "SELECT GET_LOCK('k',0) granted,C
 static_assert(sql::acquire("k", 1ms).view() == "SELECT GET_LOCK('k',0.001) granted,CONNECTION_ID() id");
 static_assert(sql::acquire("k", 20ms).view() == "SELECT GET_LOCK('k',0.020) granted,CONNECTION_ID() id");
 static_assert(sql::acquire("k", 12'345ms).view() == "SELECT GET_LOCK('k',12.345) granted,CONNECTION_ID() id");
+static_assert(sql::acquire_fenced_if(17, "user/001", 250ms).view() ==
+              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK('user/001',0.250),0,UUID_SHORT()),0) granted,CONNECTION_ID() id");
+static_assert(sql::acquire_fenced("user/001", 1h).view() ==
+              "SELECT ELT(1+GET_LOCK('user/001',3600),0,UUID_SHORT()) granted,CONNECTION_ID() id");
+static_assert(sql::uptime == "SHOW GLOBAL STATUS LIKE 'Uptime'");
 static_assert(sql::release_if(17, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK('k'),NULL) released");
 static_assert(sql::release("k").view() == "SELECT RELEASE_LOCK('k') released");
 static_assert(sql::release_ghost(17, "k").view() ==

@@ -30,6 +30,19 @@ static_assert(acquire_until<scope::transaction, place::in_transaction, exclusive
               "CASE WHEN pg_advisory_xact_lock($1::int8) IS NOT NULL THEN set_config('lock_timeout', before, true) IS NOT NULL END END "
               "END, pg_backend_pid(), current_setting('transaction_isolation') "
               "FROM (SELECT current_setting('lock_timeout') AS before OFFSET 0) AS setting");
+static_assert(try_fenced<exclusive, space::bigint>().view() ==
+              "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "
+              "CASE WHEN set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
+              "ELSE current_setting('synchronous_commit') END, true) IS NOT NULL THEN "
+              "coalesce(CASE WHEN pg_try_advisory_lock($1::int8) THEN nextval('public.dlock_fence') END, 0) END END");
+static_assert(until_fenced<shared, space::pair>().view() ==
+              "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "
+              "CASE WHEN set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
+              "ELSE current_setting('synchronous_commit') END, true) IS NOT NULL THEN "
+              "coalesce(CASE WHEN CASE WHEN set_config('lock_timeout', $2, true) IS NOT NULL THEN "
+              "pg_advisory_lock_shared(($1::int8 >> 32)::int4, (($1::int8 << 32) >> 32)::int4) IS NOT NULL END "
+              "THEN nextval('public.dlock_fence') END, 0) END END");
+static_assert(std::string_view{create_fence} == "CREATE SEQUENCE IF NOT EXISTS public.dlock_fence");
 static_assert(release<exclusive, space::bigint>().view() ==
               "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN pg_advisory_unlock($1::int8) END");
 static_assert(release<shared, space::bigint>().view() ==
@@ -42,6 +55,8 @@ static_assert(release_ghost<shared, space::pair>().view() ==
 constexpr std::string_view at(const auto& table, mode m, space s) { return table.at(m, s); }
 static_assert(at(release_alone, shared, space::pair) == release<shared, space::pair>().view());
 static_assert(at(release_alone, exclusive, space::pair) == release<exclusive, space::pair>().view());
+static_assert(at(until_fenced_alone, shared, space::bigint) == until_fenced<shared, space::bigint>().view());
+static_assert(at(try_fenced_alone, exclusive, space::pair) == try_fenced<exclusive, space::pair>().view());
 static_assert(at(try_for_transaction, shared, space::bigint) ==
               try_acquire<scope::transaction, place::in_transaction, shared, space::bigint>().view());
 

@@ -198,9 +198,35 @@ void perform(const std::vector<std::string>& task) {
         }
     }
 
+    if (what == "unfence") {
+        sqlite::session s{directory};
+        sqlite::fenced_lock fenced{s, name};
+        deprive(how);
+        try {
+            fenced.lock();
+            say("nothing");
+        } catch (const lock_error& e) {
+            say(std::to_string(e.code().value()) + " " + e.what());
+        }
+        sqlite::session other{directory};
+        return say(!fenced.owns_lock() && s.held() == 0 && sqlite::lock(other, name).try_lock() ? "free" : "held");
+    }
+
+    const bool shared = how == "shared";
+    if (what == "fence" || what == "draw") {
+        sqlite::session s{directory};
+        sqlite::fenced_lock l{s, name};
+        for (;;) {
+            if (shared) l.lock_shared();
+            else l.lock();
+            say(std::to_string(l.token().value));
+            if (what == "fence") listen();
+            l.unlock();
+        }
+    }
+
     sqlite::session s{directory};
     sqlite::lock l{s, name};
-    const bool shared = how == "shared";
     if (what == "hold") {
         if (shared) l.lock_shared();
         else l.lock();

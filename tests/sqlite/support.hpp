@@ -34,6 +34,9 @@ protected:
 ///   refuse DIRECTORY NAME WHAT    without WHAT (capabilities, files, space) makes a session and locks NAME, NAME1, NAME2…
 ///                                 says the errc and the message of what that throws
 ///   contend DIRECTORY NAME FILE   see contend()
+///   fence DIRECTORY NAME MODE     waits for the fenced lock, says its token, unlocks when told anything, and again
+///   draw DIRECTORY NAME MODE      the same, without being told
+///   unfence DIRECTORY NAME WHAT   as refuse with one fenced lock, and then says whether the key is "free" or "held"
 class process {
 public:
     explicit process(std::vector<std::string> task);

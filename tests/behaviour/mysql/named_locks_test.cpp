@@ -4,6 +4,7 @@
 // The facts about named locks that backends/mysql relies on and MariaDB and MySQL 5.6 share, by the driver alone. When one
 // of these turns red after an upgrade, the code that relies on it must change, whatever the other tests say.
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -158,6 +159,94 @@ TEST_P(NamedLocks, CareForNoTransaction) {
     EXPECT_EQ(a_.ask("XA PREPARE 'x'"), "");
     EXPECT_EQ(cycle(), both) << "in a prepared one";
     EXPECT_EQ(a_.ask("XA ROLLBACK 'x'"), "");
+}
+
+// --- numbers for fencing: UUID_SHORT() is server_id (8 bits), the second of the server's start (32), a counter (24)
+// https://dev.mysql.com/doc/refman/8.0/en/miscellaneous-functions.html#function_uuid-short
+// https://mariadb.com/kb/en/uuid_short/
+
+/// As backends/mysql/sql.hpp writes it.
+const std::string fenced_wait = "SELECT ELT(1+GET_LOCK('k',60),0,UUID_SHORT()) granted,CONNECTION_ID() id";
+
+TEST_P(NamedLocks, EltMintsTheNumberAfterTheWait) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    b_.send(fenced_wait);
+    onlooker_.await_waiter(b_.id());
+    const auto meanwhile = onlooker_.number("SELECT UUID_SHORT()");
+    a_.ask("SELECT RELEASE_LOCK('k')");
+    EXPECT_GT(as_number(b_.receive()), meanwhile);
+    EXPECT_EQ(b_.ask("SELECT RELEASE_LOCK('k')"), "1");
+
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    b_.send("SELECT UUID_SHORT(),GET_LOCK('k',60)");  // what a careless list would do
+    onlooker_.await_waiter(b_.id());
+    const auto later = onlooker_.number("SELECT UUID_SHORT()");
+    a_.ask("SELECT RELEASE_LOCK('k')");
+    EXPECT_LT(as_number(b_.receive()), later);
+    b_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+TEST_P(NamedLocks, EltMintsNothingWhenNothingIsGrantedAndKeepsNoFromNull) {
+    a_.ask("SELECT GET_LOCK('k', 0)");
+    const auto before = onlooker_.number("SELECT UUID_SHORT()");
+    EXPECT_EQ(b_.ask("SELECT ELT(1+GET_LOCK('k',0),0,UUID_SHORT()) granted,CONNECTION_ID() id"), "0");
+    EXPECT_EQ(b_.ask("SELECT IF(CONNECTION_ID()=0,ELT(1+GET_LOCK('j',0),0,UUID_SHORT()),-1)"), "-1");
+    EXPECT_EQ(onlooker_.holder_of("j"), "NULL");
+    b_.send(fenced_wait);
+    onlooker_.await_waiter(b_.id());
+    onlooker_.kill_query(b_.id());
+    EXPECT_EQ(b_.receive(), "NULL");
+    EXPECT_EQ(onlooker_.number("SELECT UUID_SHORT()"), before + 1);
+    a_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+/// "Uptime" counts from the second that the numbers begin with. A server that starts twice within one second gives some
+/// of them twice, so none must be used before that second is over.
+TEST_P(NamedLocks, TheNumbersIncreaseThroughACrashAndARestartOnceTheSecondOfTheStartIsOver) {
+    const auto server = GetParam().start({});
+    const auto draw = [&] {
+        client c{*server};
+        const auto first = c.number("SELECT UUID_SHORT()");
+        const auto started = [&] { return c.number("SELECT UNIX_TIMESTAMP()") - as_number(c.status("Uptime")); };
+        await([&] { return started() == (first >> 24 & 0xffffffff); }, "the number has the second of the start");
+        await([&] { return c.status("Uptime") != "0"; }, "the server is a second old");
+        return c.number("SELECT UUID_SHORT()");
+    };
+    auto last = draw();
+    for (int i = 0; i < 3; ++i) {
+        if (i == 2) {
+            server->stop();
+        } else {
+            server->kill();
+        }
+        server->start();
+        const auto next = draw();
+        EXPECT_GT(next, last);
+        last = next;
+    }
+}
+
+TEST_P(NamedLocks, TheNumbersOfAnyConnectionsAreOneCounter) {
+    const auto first = a_.number("SELECT UUID_SHORT()");
+    EXPECT_EQ(b_.number("SELECT UUID_SHORT()"), first + 1);
+    EXPECT_EQ(a_.number("SELECT UUID_SHORT()"), first + 2);
+}
+
+TEST_P(NamedLocks, TheNumbersOfALargeServerIdNeedAllOf64Bits) {
+    const auto server = GetParam().start({.settings = {"server_id=200"}});
+    client c{*server};
+    const auto number = c.number("SELECT ELT(1+GET_LOCK('k',0),0,UUID_SHORT())");
+    EXPECT_EQ(number >> 56, 200U);
+    EXPECT_GT(c.number("SELECT IF(CONNECTION_ID()=" + std::to_string(c.id()) +
+                       ",ELT(1+GET_LOCK('k',0),0,UUID_SHORT()),-1)"),
+              number);
+}
+
+TEST_P(NamedLocks, TheNumbersDoNotCareForTransactions) {
+    a_.ask("START TRANSACTION");
+    const auto inside = a_.number("SELECT UUID_SHORT()");
+    a_.ask("ROLLBACK");
+    EXPECT_GT(b_.number("SELECT UUID_SHORT()"), inside);
 }
 
 // --- ends of waits and of connections

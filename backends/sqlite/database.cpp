@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/sqlite/database.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <soci/soci.h>
+#include <soci/sqlite3/soci-sqlite3.h>
+
+#include <dlock/soci/native.hpp>
+#include <dlock/sqlite/error.hpp>
+
+namespace dlock::sqlite {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace sqlite_api;
+
+/// SOCI tells the primary code only, and SQLite forgets errno with the connection that failed; so it is asked for again.
+int errno_at(const fs::path& file) {
+    const int directory = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return errno;
+    errno = 0;
+    if (::faccessat(directory, file.filename().c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno == ENOENT) {
+        errno = 0;
+        (void)!::faccessat(directory, ".", W_OK | X_OK, AT_EACCESS);
+    }
+    const int code = errno;
+    ::close(directory);
+    return code;
+}
+
+std::unique_ptr<soci::session> open(const fs::path& file, const std::string& vfs) {
+    const std::string name = vfs.empty() ? "" : "vfs=" + vfs + " ";
+    try {
+        return std::make_unique<soci::session>(soci::sqlite3, name + "dbname=\"" + file.string() + "\"");
+    } catch (const soci::sqlite3_soci_error& e) {
+        throw failure(e.result(), errno_at(file), "open " + file.string());
+    }
+}
+
+}  // namespace
+
+void finalize::operator()(sqlite3_stmt* of) const noexcept { sqlite3_finalize(of); }
+
+database::database(const fs::path& file, const std::string& vfs)
+    : path_{file.string()},
+      session_{open(file, vfs)},
+      native_{soci_support::native<soci::sqlite3_session_backend>(*session_, "sqlite3").conn_} {
+    sqlite3_extended_result_codes(native_, 1);
+    // A database that cannot be written is opened all the same, and BEGIN EXCLUSIVE on it is a reader.
+    if (sqlite3_db_readonly(native_, "main") != 0) throw failure(SQLITE_READONLY, errno_at(file), "write to " + path_);
+
+    // SQLite compares the path with the file that it has open, so it was this one that stat(2) found just before.
+    const auto found = identify(path_.c_str());
+    int moved = 1;
+    if (sqlite3_file_control(native_, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved == 0) id_ = found;
+}
+
+database::~database() = default;
+
+statement database::prepare(const char* sql) const {
+    sqlite3_stmt* prepared = nullptr;
+    if (const int code = sqlite3_prepare_v3(native_, sql, -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr); code != SQLITE_OK) {
+        throw error(code, "use");
+    }
+    return statement{prepared};
+}
+
+lock_error database::error(int code, const char* doing) const {
+    return failure(code, sqlite3_system_errno(native_), doing + (" " + path_));
+}
+
+int run(sqlite3_stmt* what, std::string* text) noexcept {
+    if (sqlite3_step(what) == SQLITE_ROW && text != nullptr) {
+        *text = reinterpret_cast<const char*>(sqlite3_column_text(what, 0));
+    }
+    return sqlite3_reset(what);
+}
+
+}  // namespace dlock::sqlite
