@@ -11,5 +11,6 @@
 namespace dlock::mysql {
 
 using leased_lock = basic_leased_lock<named, verbatim_key<64>>;
+using leased_fenced_lock = basic_leased_lock<fenced_named, verbatim_key<64>>;
 
 }  // namespace dlock::mysql
