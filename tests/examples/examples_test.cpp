@@ -71,6 +71,11 @@ TEST(Examples, FencingRefusesThePausedHolder) {
                                                                 "the balance is 70\n"));
 }
 
+TEST(Examples, LosingInterruptsTheWork) {
+    EXPECT_THAT(run_on_postgresql("losing"), succeeds_and_says("interrupted: the lock is lost\n"
+                                                               "held, and the next heartbeat is on its way\n"));
+}
+
 TEST(Examples, ReaderWriter) {
     EXPECT_THAT(run_on_postgresql("reader_writer"), succeeds_and_says("two sessions read\n"
                                                                       "a writer has to wait\n"
