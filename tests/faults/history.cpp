@@ -26,8 +26,8 @@ constexpr std::array<std::string_view, 11> names{"opened", "invoked", "granted",
 
 std::string text(const hold& h) {
     std::ostringstream out;
-    out << "actor " << h.actor << ", key " << h.key << (h.how == mode::shared ? ", shared" : ", exclusive") << ", token " << h.token
-        << ", asked " << h.invoked << ", told " << h.told << ", until ";
+    out << "actor " << h.actor << ", key " << h.key << (h.how == mode::shared ? ", shared" : ", exclusive") << ", token "
+        << h.token << ", asked " << h.invoked << ", told " << h.told << ", until ";
     if (h.until) out << *h.until;
     else out << "ever";
     return out.str();
@@ -100,8 +100,11 @@ private:
         if (invoked == actor.invoked.end()) broken(rule::well_formed, "granted without being asked: ", e);
         hold h{.actor = e.actor, .key = e.key, .how = e.how, .token = e.token,
                .invoked = invoked == actor.invoked.end() ? e.at : invoked->second, .told = e.at};
-        if (dead(actor)) h.until = e.at;
-        else if (!actor.held.emplace(e.key, out_.holds.size()).second) broken(rule::one_holder, "granted what it holds already: ", e);
+        if (dead(actor)) {
+            h.until = e.at;
+        } else if (!actor.held.emplace(e.key, out_.holds.size()).second) {
+            broken(rule::one_holder, "granted what it holds already: ", e);
+        }
         out_.holds.push_back(h);
     }
 
@@ -195,7 +198,8 @@ std::int64_t now_ns() {
     return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-recorder::recorder(const std::filesystem::path& file) : file_{::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)} {
+recorder::recorder(const std::filesystem::path& file)
+    : file_{::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)} {
     if (file_ == -1) throw std::system_error{errno, std::generic_category(), file.string()};
 }
 
@@ -203,7 +207,9 @@ recorder::~recorder() { ::close(file_); }
 
 void recorder::write(const event& e) const {
     static_assert(std::is_trivially_copyable_v<event> && std::has_unique_object_representations_v<event>);
-    if (::write(file_, &e, sizeof e) != static_cast<ssize_t>(sizeof e)) throw std::system_error{errno, std::generic_category(), "record"};
+    if (::write(file_, &e, sizeof e) != static_cast<ssize_t>(sizeof e)) {
+        throw std::system_error{errno, std::generic_category(), "record"};
+    }
 }
 
 std::vector<event> recorded(const std::filesystem::path& file) {
@@ -214,8 +220,9 @@ std::vector<event> recorded(const std::filesystem::path& file) {
 }
 
 std::ostream& operator<<(std::ostream& out, const event& e) {
-    return out << e.at << " actor " << e.actor << " (session " << e.session << ") " << names.at(static_cast<std::size_t>(e.what)) << " key "
-               << e.key << (e.how == mode::shared ? " shared" : " exclusive") << " token " << e.token;
+    return out << e.at << " actor " << e.actor << " (session " << e.session << ") "
+               << names.at(static_cast<std::size_t>(e.what)) << " key " << e.key
+               << (e.how == mode::shared ? " shared" : " exclusive") << " token " << e.token;
 }
 
 void PrintTo(const violation& v, std::ostream* out) { *out << v.what; }

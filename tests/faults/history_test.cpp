@@ -30,7 +30,7 @@ protected:
     }
 
     void does(std::uint32_t actor, happening what, std::uint64_t token = 0, mode how = mode::exclusive, std::uint16_t key = 1) {
-        events_.push_back({.at = ++now_, .token = token, .session = actor + 100, .actor = actor, .key = key, .what = what, .how = how});
+        events_.push_back({++now_, token, actor + 100, actor, key, what, how});
     }
     void takes(std::uint32_t actor, std::uint64_t token = 0, mode how = mode::exclusive, std::uint16_t key = 1) {
         does(actor, invoked, token, how, key);
@@ -306,7 +306,7 @@ TEST(Recorder, KeepsEveryEventOfManyWriters) {
     for (std::uint32_t actor = 0; actor < 4; ++actor) {
         writers.emplace_back([&, actor] {
             const recorder out{file};
-            for (int i = 0; i < each; ++i) out.write({.at = now_ns(), .token = actor * 3U, .actor = actor, .what = refused, .how = mode::shared});
+            for (int i = 0; i < each; ++i) out.write({now_ns(), actor * 3U, 0, actor, 1, refused, mode::shared});
         });
     }
     for (auto& writer : writers) writer.join();
