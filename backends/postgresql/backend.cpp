@@ -85,7 +85,10 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
         return taken;
     }
     const auto error = error_from(answer, on->handle());
-    if (error.reason() == errc::lost) throw error;
+    if (error.reason() == errc::lost) {
+        on->sever();  // so that it is, also where libpq has not seen the end yet
+        throw error;
+    }
     const bool timed_out = error.reason() == errc::timed_out;
     if (prove(*on, what, timed_out && !what.fenced)) return granted();  // a ghost has no token
     if (timed_out) return std::nullopt;

@@ -7,7 +7,10 @@
 namespace dlock::postgresql {
 
 errc reason_of(std::string_view state, const PGconn* connection) noexcept {
-    if (connection == nullptr || PQstatus(connection) != CONNECTION_OK || state.starts_with("08") || state.starts_with("57P")) {
+    // When a server dies between two statements libpq may know only that it could not send, and call the connection good.
+    const bool no_server_spoke = state.empty();
+    if (connection == nullptr || PQstatus(connection) != CONNECTION_OK || no_server_spoke ||
+        state.starts_with("08") || state.starts_with("57P")) {
         return errc::lost;
     }
     if (state == sqlstate::lock_not_available) return errc::timed_out;

@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include <dlock/postgresql/error.hpp>
 #include <dlock/soci/pooled_session.hpp>
 
 #include "tests/servers/pgbouncer.hpp"
@@ -175,6 +176,16 @@ TEST_F(PostgreSQL, TheEndOfAWaitingBackendThrowsLost) {
     onlooker_ << "SELECT pg_terminate_backend(" << pid_of(b) << ")";
     EXPECT_EQ(waiting_reason.get(), errc::lost);
     EXPECT_FALSE(theirs.owns_lock());
+}
+
+// What libpq says when the server dies between two statements, one of which it has sent in vain; found by tests/faults.
+TEST_F(PostgreSQL, AFailureInWhichNoServerSpokeIsALoss) {
+    soci::session a{server_.url()};
+    ASSERT_EQ(PQstatus(raw(a)), CONNECTION_OK);
+    const postgresql::result in_vain{PQmakeEmptyPGresult(raw(a), PGRES_FATAL_ERROR)};
+    EXPECT_EQ(postgresql::error_from(in_vain, raw(a)).reason(), errc::lost);
+    const postgresql::result refused{PQexec(raw(a), "SELECT 1/0")};
+    EXPECT_EQ(postgresql::error_from(refused, raw(a)).reason(), errc::server_error);
 }
 
 TEST_F(PostgreSQL, ANotificationIsNotALoss) {

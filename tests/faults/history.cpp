@@ -1,0 +1,230 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include "tests/faults/history.hpp"
+
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <map>
+#include <ostream>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace dlock::testing {
+namespace {
+
+constexpr std::array<std::string_view, 11> names{"opened", "invoked", "granted", "refused", "releasing", "released",
+                                                 "lost", "kills_process", "kills_session", "stops_server", "server_ended"};
+
+std::string text(const hold& h) {
+    std::ostringstream out;
+    out << "actor " << h.actor << ", key " << h.key << (h.how == mode::shared ? ", shared" : ", exclusive") << ", token "
+        << h.token << ", asked " << h.invoked << ", told " << h.told << ", until ";
+    if (h.until) out << *h.until;
+    else out << "ever";
+    return out.str();
+}
+
+bool empty(const hold& h) { return h.until && *h.until <= h.told; }
+bool conflict(const hold& a, const hold& b) { return a.how == mode::exclusive || b.how == mode::exclusive; }
+
+/// Reads the events in the order of time, and makes holds of them.
+class reader {
+public:
+    explicit reader(verdict& into) : out_{into} {}
+
+    void read(const event& e) {
+        auto& actor = actors_[e.actor];
+        switch (e.what) {
+            case happening::opened:
+                actor.session = e.session;
+                actor.session_dead = false;
+                break;
+            case happening::invoked: actor.invoked[e.key] = e.at; break;
+            case happening::granted: grant(actor, e); break;
+            case happening::releasing:
+                if (const auto held = actor.held.find(e.key); held != actor.held.end()) {
+                    end(held->second, e.at);
+                    actor.held.erase(held);
+                } else if (!dead(actor)) {
+                    broken(rule::well_formed, "released what was not held: ", e);
+                }
+                break;
+            case happening::lost:
+                if (!dead(actor)) broken(rule::loss_has_cause, "nobody had ended the session: ", e);
+                break;
+            case happening::kills_process:
+                end_all(actor, e.at);
+                actor.process_dead = true;
+                break;
+            case happening::kills_session:
+                for (auto& [id, each] : actors_) {
+                    if (each.session != e.session) continue;
+                    end_all(each, e.at);
+                    each.session_dead = true;
+                }
+                break;
+            case happening::stops_server:
+                server_dying_ = true;
+                for (auto& [id, each] : actors_) end_all(each, e.at);
+                break;
+            case happening::server_ended:  // also of the sessions that were opened since
+                server_dying_ = false;
+                for (auto& [id, each] : actors_) each.session_dead = true;
+                break;
+            case happening::refused:
+            case happening::released: break;
+        }
+    }
+
+private:
+    struct actor_state {
+        std::uint64_t session = 0;
+        bool session_dead = false, process_dead = false;
+        std::map<std::uint16_t, std::int64_t> invoked;
+        std::map<std::uint16_t, std::size_t> held;  ///< which of the holds
+    };
+
+    [[nodiscard]] bool dead(const actor_state& actor) const { return actor.session_dead || actor.process_dead || server_dying_; }
+
+    void grant(actor_state& actor, const event& e) {
+        const auto invoked = actor.invoked.find(e.key);
+        if (invoked == actor.invoked.end()) broken(rule::well_formed, "granted without being asked: ", e);
+        hold h{.actor = e.actor, .key = e.key, .how = e.how, .token = e.token,
+               .invoked = invoked == actor.invoked.end() ? e.at : invoked->second, .told = e.at};
+        if (dead(actor)) {
+            h.until = e.at;
+        } else if (!actor.held.emplace(e.key, out_.holds.size()).second) {
+            broken(rule::one_holder, "granted what it holds already: ", e);
+        }
+        out_.holds.push_back(h);
+    }
+
+    void end(std::size_t which, std::int64_t at) { out_.holds[which].until = at; }
+
+    void end_all(actor_state& actor, std::int64_t at) {
+        for (const auto& [key, which] : actor.held) end(which, at);
+        actor.held.clear();
+    }
+
+    void broken(rule which, const char* what, const event& e) {
+        std::ostringstream out;
+        out << what << e;
+        out_.violations.push_back({which, out.str()});
+    }
+
+    verdict& out_;
+    std::map<std::uint32_t, actor_state> actors_;
+    bool server_dying_ = false;
+};
+
+/// Holds of one key that are not empty, in the order in which they were told.
+void check_key(const std::vector<const hold*>& holds, std::vector<violation>& out) {
+    std::vector<const hold*> open;  // those that one told later can overlap
+    const hold* highest[] = {nullptr, nullptr};  // by mode
+    for (const hold* const h : holds) {
+        std::erase_if(open, [h](const hold* earlier) { return earlier->until && *earlier->until <= h->told; });
+        for (const hold* const other : open) {
+            if (conflict(*other, *h)) out.push_back({rule::one_holder, "held at once: " + text(*other) + "; " + text(*h)});
+        }
+        open.push_back(h);
+
+        // Whoever holds in a conflicting mode later was granted later, whenever it asked.
+        for (const mode m : {mode::exclusive, mode::shared}) {
+            const hold* const before = highest[static_cast<int>(m)];
+            if (before == nullptr || (m == mode::shared && h->how == mode::shared)) continue;
+            if (h->token <= before->token && h->token != 0)
+                out.push_back({rule::token_rises, "held later with no larger token: " + text(*before) + "; " + text(*h)});
+        }
+        auto& best = highest[static_cast<int>(h->how)];
+        if (best == nullptr || h->token > best->token) best = h;
+    }
+}
+
+/// Whoever asked after another one, of any key, was told: empty or not, the token was made in between.
+void check_tokens(const std::vector<hold>& holds, std::vector<violation>& out) {
+    std::vector<const hold*> told, asked;
+    for (const auto& h : holds) {
+        if (h.token != 0) told.push_back(&h);
+    }
+    asked = told;
+    std::ranges::sort(told, {}, &hold::told);
+    std::ranges::sort(asked, {}, &hold::invoked);
+    const hold* highest = nullptr;
+    auto next = told.begin();
+    for (const hold* const h : asked) {
+        for (; next != told.end() && (*next)->told < h->invoked; ++next) {
+            if (highest == nullptr || (*next)->token > highest->token) highest = *next;
+        }
+        if (highest != nullptr && h->token <= highest->token)
+            out.push_back({rule::token_rises, "asked later and got no larger token: " + text(*highest) + "; " + text(*h)});
+    }
+    std::ranges::sort(told, {}, &hold::token);
+    for (std::size_t i = 1; i < told.size(); ++i) {
+        if (told[i - 1]->token == told[i]->token)
+            out.push_back({rule::token_rises, "the same token: " + text(*told[i - 1]) + "; " + text(*told[i])});
+    }
+}
+
+}  // namespace
+
+verdict check(std::vector<event> events) {
+    std::ranges::stable_sort(events, {}, &event::at);
+    verdict result;
+    reader reading{result};
+    for (const auto& e : events) reading.read(e);
+
+    std::map<std::uint16_t, std::vector<const hold*>> by_key;
+    for (const auto& h : result.holds) {  // they are in the order in which they were told
+        if (!h.until) result.violations.push_back({rule::grant_ends, "never released: " + text(h)});
+        if (!empty(h)) by_key[h.key].push_back(&h);
+    }
+    for (const auto& [key, holds] : by_key) check_key(holds, result.violations);
+    check_tokens(result.holds, result.violations);
+    return result;
+}
+
+std::int64_t now_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+recorder::recorder(const std::filesystem::path& file)
+    : file_{::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)} {
+    if (file_ == -1) throw std::system_error{errno, std::generic_category(), file.string()};
+}
+
+recorder::~recorder() { ::close(file_); }
+
+void recorder::write(const event& e) const {
+    static_assert(std::is_trivially_copyable_v<event> && std::has_unique_object_representations_v<event>);
+    if (::write(file_, &e, sizeof e) != static_cast<ssize_t>(sizeof e)) {
+        throw std::system_error{errno, std::generic_category(), "record"};
+    }
+}
+
+std::vector<event> recorded(const std::filesystem::path& file) {
+    std::vector<event> all;
+    std::ifstream in{file, std::ios::binary};
+    for (event e; in.read(reinterpret_cast<char*>(&e), sizeof e);) all.push_back(e);
+    return all;
+}
+
+std::ostream& operator<<(std::ostream& out, const event& e) {
+    return out << e.at << " actor " << e.actor << " (session " << e.session << ") "
+               << names.at(static_cast<std::size_t>(e.what)) << " key " << e.key
+               << (e.how == mode::shared ? " shared" : " exclusive") << " token " << e.token;
+}
+
+void PrintTo(const violation& v, std::ostream* out) { *out << v.what; }
+
+}  // namespace dlock::testing

@@ -1,0 +1,132 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The locks that the worker can be told to use, backend × scope × wait policy.
+//
+// | member        |                                                                            |
+// |---------------|----------------------------------------------------------------------------|
+// | Kind::lock    | the lock's type                                                            |
+// | Kind::session | what a worker opens: get() for the lock, id() as the server knows it       |
+// | begin, end    | around a hold: of the transaction, if there is one. end(false) rolls back  |
+// | releases      | whether unlock() exists; otherwise end() releases                          |
+#pragma once
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <soci/mysql/soci-mysql.h>
+#include <soci/postgresql/soci-postgresql.h>
+#include <soci/soci.h>
+
+#include <dlock/mysql.hpp>
+#include <dlock/postgresql.hpp>
+#include <dlock/sqlite.hpp>
+#include <dlock/wait_policy.hpp>
+
+namespace dlock::testing {
+
+class postgresql_session {
+public:
+    explicit postgresql_session(const std::string& url) : db_{url} {}
+    [[nodiscard]] soci::session& get() noexcept { return db_; }
+    [[nodiscard]] std::uint64_t id() {
+        const auto* const raw = static_cast<soci::postgresql_session_backend*>(db_.get_backend())->conn_;
+        return static_cast<std::uint64_t>(PQbackendPID(raw));
+    }
+    void begin() {}
+    void end(bool) {}
+
+protected:
+    soci::session db_;
+};
+
+class postgresql_transaction_session : public postgresql_session {
+public:
+    using postgresql_session::postgresql_session;
+    void begin() {
+        told([&] { db_.begin(); });
+    }
+    void end(bool commit) {
+        told([&] { commit ? db_.commit() : db_.rollback(); });
+    }
+
+private:
+    /// The driver's own errors, which only the end of the connection explains here.
+    template <class Call>
+    static void told(Call call) {
+        try {
+            call();
+        } catch (const soci::soci_error& error) {
+            throw lock_error{errc::lost, error.what()};
+        }
+    }
+};
+
+class mysql_session {
+public:
+    explicit mysql_session(const std::string& url) : db_{url} { mysql::accept_one_lock_per_session(db_); }
+    [[nodiscard]] soci::session& get() noexcept { return db_; }
+    [[nodiscard]] std::uint64_t id() {
+        return mysql_thread_id(static_cast<soci::mysql_session_backend*>(db_.get_backend())->conn_);
+    }
+    void begin() {}
+    void end(bool) {}
+
+private:
+    soci::session db_;
+};
+
+class sqlite_session {
+public:
+    explicit sqlite_session(const std::string& directory) : db_{directory} {}
+    [[nodiscard]] sqlite::session& get() noexcept { return db_; }
+    [[nodiscard]] static std::uint64_t id() { return static_cast<std::uint64_t>(::getpid()); }
+    void begin() {}
+    void end(bool) {}
+
+private:
+    sqlite::session db_;
+};
+
+/// Waits in the server's queue.
+template <class Session, class Lock, bool Shares, bool Releases = true>
+struct blocking {
+    using session = Session;
+    using lock = Lock;
+    static constexpr bool shares = Shares, releases = Releases;
+    static auto make(session& on, const std::string& name) { return std::make_unique<lock>(on.get(), name); }
+};
+
+/// The same lock, which tries again and again.
+template <class Kind>
+struct polling : Kind {
+    using lock = basic_lock<typename Kind::lock::backend_type, typename Kind::lock::key_policy_type, poll>;
+    static auto make(typename Kind::session& on, const std::string& name) {
+        return std::make_unique<lock>(on.get(), name, poll{std::chrono::milliseconds{1}});
+    }
+};
+
+using postgresql_kind = blocking<postgresql_session, postgresql::fenced_lock, true>;
+using postgresql_transaction_kind = blocking<postgresql_transaction_session, postgresql::transaction_lock, true, false>;
+using mysql_kind = blocking<mysql_session, mysql::lock, false>;
+using sqlite_kind = blocking<sqlite_session, sqlite::lock, true>;
+
+/// Calls `run.template operator()<Kind>()` for the kind of that name; false: there is none.
+template <class Run>
+bool with_kind(const std::string& name, Run run) {
+    if (name == "postgresql") run.template operator()<postgresql_kind>();
+    else if (name == "postgresql_poll") run.template operator()<polling<postgresql_kind>>();
+    else if (name == "postgresql_transaction") run.template operator()<postgresql_transaction_kind>();
+    else if (name == "mysql") run.template operator()<mysql_kind>();
+    else if (name == "mysql_poll") run.template operator()<polling<mysql_kind>>();
+    else if (name == "sqlite") run.template operator()<sqlite_kind>();
+    else if (name == "sqlite_poll") run.template operator()<polling<sqlite_kind>>();
+    else return false;
+    return true;
+}
+
+}  // namespace dlock::testing
