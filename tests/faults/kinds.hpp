@@ -112,8 +112,8 @@ struct polling : Kind {
 
 using postgresql_kind = blocking<postgresql_session, postgresql::fenced_lock, true>;
 using postgresql_transaction_kind = blocking<postgresql_transaction_session, postgresql::transaction_lock, true, false>;
-using mysql_kind = blocking<mysql_session, mysql::lock, false>;
-using sqlite_kind = blocking<sqlite_session, sqlite::lock, true>;
+using mysql_kind = blocking<mysql_session, mysql::fenced_lock, false>;
+using sqlite_kind = blocking<sqlite_session, sqlite::fenced_lock, true>;
 
 /// Calls `run.template operator()<Kind>()` for the kind of that name; false: there is none.
 template <class Run>
