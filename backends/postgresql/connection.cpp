@@ -161,6 +161,7 @@ int connection::any_backend_pid() {
                          "dlock: CockroachDB has the advisory lock functions, but they lock nothing: lock a row of a table instead"};
     }
     if (in_recovery_) {
+        server_pid_ = 0;  // ask again next time: a standby that is promoted keeps its connections
         throw lock_error{errc::unsupported,
                          "dlock: this server is a standby; its advisory locks exclude nobody on the primary: connect to the primary"};
     }

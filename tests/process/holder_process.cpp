@@ -84,6 +84,13 @@ void holder_process::kill() {
     (void)wait();
 }
 
+void holder_process::stop() {
+    ::kill(pid_, SIGSTOP);
+    while (::waitpid(pid_, nullptr, WUNTRACED) == -1 && errno == EINTR) {}
+}
+
+void holder_process::go_on() { ::kill(pid_, SIGCONT); }
+
 int holder_process::wait() {
     int status = 0;
     while (::waitpid(pid_, &status, 0) == -1 && errno == EINTR) {}

@@ -36,6 +36,11 @@ public:
     /// SIGKILL. Returns when it is gone.
     void kill();
 
+    /// SIGSTOP; returns when every thread of it stands still.
+    void stop();
+    /// SIGCONT.
+    void go_on();
+
     /// Waits for its end: its exit status, or 128 + the signal that killed it.
     int wait();
 

@@ -210,6 +210,49 @@ TEST_P(Process, AProgramThatTheHolderHasStartedDoesNotKeepTheLock) {
     expect_free_at_once();
 }
 
+// --- a process that is stopped: nobody else can tell it from one that is slow
+
+TEST_P(Process, AStoppedHolderHolds) {
+    holder_process other{url, name};
+    ASSERT_EQ(other.ask("lock"), "held");
+    other.stop();
+    EXPECT_FALSE(mine.lock.try_lock_for(20ms));
+    other.go_on();
+    EXPECT_EQ(other.ask("owns"), "yes");
+    EXPECT_EQ(other.ask("unlock"), "unlocked");
+    expect_free_at_once();
+}
+
+TEST_P(Process, AStoppedWaiterIsGrantedTheLockInTheServersQueueAndHoldsItWhenItGoesOn) {
+    mine.lock.lock();
+    holder_process waiting{url, name};
+    waiting.tell("lock");
+    await_waiters(1);
+    waiting.stop();
+    EXPECT_TRUE(mine.lock.owns_lock());
+    mine.lock.unlock();
+    if (GetParam().title == "Sqlite") {  // has no queue: who is stopped asks for nothing
+        EXPECT_TRUE(mine.lock.try_lock_for(at_once));
+        mine.lock.unlock();
+    } else {
+        await([&] { return !mine.lock.holders().empty(); }, "the lock is not handed over");
+        EXPECT_FALSE(mine.lock.try_lock());
+    }
+    waiting.go_on();
+    EXPECT_EQ(waiting.answer(), "held");
+    EXPECT_FALSE(mine.lock.try_lock());
+    EXPECT_EQ(waiting.ask("unlock"), "unlocked");
+    expect_free_at_once();
+}
+
+TEST_P(Process, SigkillOfAStoppedHolderFreesTheLock) {
+    holder_process other{url, name};
+    ASSERT_EQ(other.ask("lock"), "held");
+    other.stop();
+    other.kill();
+    expect_free_at_once();
+}
+
 // --- fork(): a copy shares the connection, and the server cannot tell the two apart
 
 TEST_P(Process, AForkedCopyThatJustLeavesDoesNotFreeTheLock) {

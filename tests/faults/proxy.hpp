@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// A piece of network between clients and a server, on a TCP port of its own: it forwards bytes until it is told to fail.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+namespace dlock::testing {
+
+class proxy {
+public:
+    /// In front of a port of 127.0.0.1.
+    explicit proxy(int server);
+    ~proxy();
+    proxy(const proxy&) = delete;
+    proxy& operator=(const proxy&) = delete;
+
+    [[nodiscard]] int port() const noexcept { return port_; }
+
+    /// Both sides of every connection get a TCP reset, as when a router has forgotten them. Returns when it is sent.
+    void reset() { obey(order::reset); }
+
+    /// The server sees every connection end, and its client does not: the connection is half open.
+    void forsake_clients() { obey(order::forsake); }
+
+private:
+    struct relay;
+    enum class order { none, reset, forsake };
+
+    void obey(order what);
+    void serve();
+
+    const int server_;
+    int listener_ = -1;
+    int port_ = 0;
+    std::atomic<order> order_ = order::none;
+    std::atomic<bool> ending_ = false;
+    std::thread thread_;
+};
+
+}  // namespace dlock::testing

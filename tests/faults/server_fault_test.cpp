@@ -1,0 +1,190 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// One fault at a time, of the network or of the server: what the holder, the waiter and the next one are told.
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <soci/soci.h>
+
+#include <dlock/postgresql.hpp>
+
+#include "tests/faults/proxy.hpp"
+#include "tests/process/opened_lock.hpp"
+#include "tests/servers/mariadb_server.hpp"
+#include "tests/servers/pgbouncer.hpp"
+#include "tests/servers/postgresql_server.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/postgresql.hpp"
+
+namespace dlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto soon = 30s;
+
+/// A server on TCP that may be restarted.
+struct server {
+    std::string title;
+    int port = 0;
+    std::function<std::string(int port)> url;
+    std::string waiters;       ///< the query that counts them
+    std::string idle_timeout;  ///< the statement after which an idle session is ended after a second at most
+    std::function<void()> crash, start;
+};
+
+const server& postgresql_on_tcp() {
+    static postgresql_server it{{.settings = {}, .tcp = true}};
+    static const server as{.title = "PostgreSql",
+                           .port = it.port(),
+                           .url = [](int port) { return "postgresql://host=127.0.0.1 user=dlock dbname=postgres port=" + std::to_string(port); },
+                           .waiters = "SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+                           .idle_timeout = "SET idle_session_timeout = '200ms'",
+                           .crash = [] { it.stop(postgresql_server::shutdown::immediate); },
+                           .start = [] { it.start(); }};
+    return as;
+}
+
+const server& mariadb_on_tcp() {
+    static mariadb_server it{{.settings = {}, .tcp = true}};
+    static const server as{.title = "MariaDb",
+                           .port = it.port().value(),
+                           .url = [](int port) { return "mysql://host=127.0.0.1 user=root dbname=test port=" + std::to_string(port); },
+                           .waiters = "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'",
+                           .idle_timeout = "SET SESSION wait_timeout = 1",
+                           .crash = [] { it.kill(); },
+                           .start = [] { it.start(); }};
+    return as;
+}
+
+class ServerFault : public ::testing::TestWithParam<const server& (*)()> {
+protected:
+    /// Starts lock() on another thread: the reason why it fails.
+    std::future<errc> waits(opened_lock& one) {
+        auto reason = std::async(std::launch::async, [&] { return reason_of([&] { one.lock.lock(); }); });
+        await(
+            [this] {
+                int found = 0;
+                onlooker_ << on_.waiters, soci::into(found);
+                return found == 1;
+            },
+            "nobody waits");
+        return reason;
+    }
+
+    static void expect_lost(opened_lock& one) {
+        await([&] { return !one.lock.owns_lock(); }, "the loss is not noticed");
+        EXPECT_EQ(unlock(one.lock), errc::lost);
+    }
+
+    const server& on_ = GetParam()();
+    proxy between_{on_.port};
+    soci::session onlooker_{on_.url(on_.port)};
+    opened_lock near_{on_.url(on_.port), "x"}, far_{on_.url(between_.port()), "x"};
+};
+
+INSTANTIATE_TEST_SUITE_P(, ServerFault, ::testing::Values(postgresql_on_tcp, mariadb_on_tcp),
+                         [](const auto& of) { return of.param().title; });
+
+TEST_P(ServerFault, AResetOfTheConnectionIsALossAndFreesTheLock) {
+    ASSERT_TRUE(far_.lock.try_lock());
+    EXPECT_FALSE(near_.lock.try_lock());
+    between_.reset();
+    expect_lost(far_);
+    EXPECT_TRUE(near_.lock.try_lock_for(soon));
+    far_.session.reconnect();
+    EXPECT_FALSE(far_.lock.try_lock());
+}
+
+TEST_P(ServerFault, AResetWhileItWaitsIsALossAndLeavesNothing) {
+    near_.lock.lock();
+    auto reason = waits(far_);
+    between_.reset();
+    EXPECT_EQ(reason.get(), errc::lost);
+    EXPECT_FALSE(far_.lock.owns_lock());
+    near_.lock.unlock();
+    EXPECT_TRUE(near_.lock.try_lock_for(soon));
+}
+
+// What the README does not promise: nobody can know of an end that nobody tells.
+TEST_P(ServerFault, TheHolderOnAHalfOpenConnectionDoesNotKnowThatAnotherOneHolds) {
+    ASSERT_TRUE(far_.lock.try_lock());
+    between_.forsake_clients();
+    EXPECT_TRUE(near_.lock.try_lock_for(soon));
+    EXPECT_TRUE(far_.lock.owns_lock());
+    between_.reset();
+    expect_lost(far_);
+    EXPECT_TRUE(near_.lock.owns_lock());
+    EXPECT_FALSE(unlock(near_.lock));
+}
+
+TEST_P(ServerFault, AnIdleTimeoutIsALoss) {
+    ASSERT_TRUE(near_.lock.try_lock());
+    near_.session << on_.idle_timeout;
+    expect_lost(near_);
+    EXPECT_TRUE(far_.lock.try_lock_for(soon));
+}
+
+TEST_P(ServerFault, ACrashIsALossForTheHolderAndForTheOneWhoWaits) {
+    near_.lock.lock();
+    auto reason = waits(far_);
+    on_.crash();
+    EXPECT_EQ(reason.get(), errc::lost);
+    expect_lost(near_);
+    EXPECT_EQ(reason_of([&] { (void)near_.lock.try_lock(); }), errc::lost);
+    on_.start();
+    far_.session.reconnect();
+    EXPECT_TRUE(far_.lock.try_lock()) << "nobody holds it now";
+    near_.session.reconnect();
+    EXPECT_FALSE(near_.lock.try_lock());
+}
+
+// --- PostgreSQL with its company
+
+TEST(PostgreSQLFault, APromotedStandbyStartsWithoutLocksAndGoesOnWithTheTokens) {
+    postgresql_server primary;
+    soci::session before{primary.url()};
+    postgresql::create_fence(before);
+    postgresql::fenced_lock held{before, "x"};
+    postgresql_server standby{postgresql_server::standby_of{primary}};
+    soci::session after{standby.url()};
+    postgresql::fenced_lock next{after, "x"};
+    held.lock();
+    const auto token = held.token();
+    EXPECT_EQ(reason_of([&] { next.lock(); }), errc::unsupported) << "a standby has locks of its own";
+    EXPECT_EQ(granted(after), 0);
+
+    const auto written = ask<std::string>(before, "SELECT pg_current_wal_flush_lsn()::text");
+    await([&] { return ask<int>(after, "SELECT (pg_last_wal_replay_lsn() >= '" + written + "')::int") == 1; }, "nothing is replicated");
+    primary.kill();
+    await([&] { return !held.owns_lock(); }, "the loss is not noticed");
+    EXPECT_EQ(unlock(held), errc::lost);
+    ASSERT_EQ(ask<int>(after, "SELECT pg_promote(true, 60)::int"), 1);
+    ASSERT_TRUE(next.try_lock()) << "on the session that was refused before";
+    EXPECT_GT(next.token(), token);
+}
+
+TEST(PostgreSQLFault, TheEndOfAPoolerThatWasDeclaredIsALoss) {
+    postgresql_server& server = postgresql_server::shared();
+    pgbouncer pooler{server, pool_mode::session};
+    soci::session a{pooler.url()}, b{pooler.url()}, direct{server.url()};
+    for (auto* each : {&a, &b}) postgresql::assume_session_pooling(*each);
+    postgresql::lock held{a, "x"}, waits{b, "x"}, next{direct, "x"};
+    held.lock();
+    auto reason = std::async(std::launch::async, [&] { return reason_of([&] { waits.lock(); }); });
+    await([&] { return waiting(direct) == 1; }, "nobody waits");
+    pooler.stop();
+    EXPECT_EQ(reason.get(), errc::lost);
+    await([&] { return !held.owns_lock(); }, "the loss is not noticed");
+    EXPECT_EQ(unlock(held), errc::lost);
+    EXPECT_TRUE(next.try_lock_for(soon));
+}
+
+}  // namespace
+}  // namespace dlock::testing
