@@ -249,7 +249,7 @@ TEST_P(HistoryFault, APlantedBugIsFound) {
     for (const std::string bug : GetParam().bugs) {
         bool found = false;
         int tried = 0;
-        for (unsigned seed = std::random_device{}(); !found && tried < 20; ++tried) {
+        for (unsigned seed = std::random_device{}(); !found && tried < 100; ++tried) {
             const auto violations = judge({.seed = seed++, .bug = bug}).violations;
             found = std::ranges::count(violations, found_as.at(bug), &violation::broken) > 0;
         }

@@ -185,7 +185,7 @@ private:
         std::error_code ec;
         if constexpr (Kind::releases) locks_[key]->unlock(ec);
         if (late) {
-            std::this_thread::sleep_for(3ms);
+            std::this_thread::sleep_for(20ms);
             note(happening::releasing, key);
         }
         if (ec == errc::lost) throw lock_error{errc::lost, "told by unlock()"};
