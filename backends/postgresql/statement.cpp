@@ -147,7 +147,9 @@ result acquire(connection& on, const request& what, const std::stop_token& stop)
     const connection::own_statements quiet{on};
     const auto& [key, m, where, pid, limit, override_lock_timeout, fenced] = what;
     if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) {
-        const auto run = [&](operation o, const char* lock_timeout) { return run_prepared(on, {o, m, key.space}, key, lock_timeout, stop); };
+        const auto run = [&, m = m, &key = key](operation o, const char* lock_timeout) {  // clang 14 captures no bindings
+            return run_prepared(on, {o, m, key.space}, key, lock_timeout, stop);
+        };
         if (!limit) return run(fenced ? operation::try_fenced : operation::try_acquire, nullptr);
         if (!override_lock_timeout && !fenced) return run(operation::acquire, nullptr);
         return run(fenced ? operation::until_fenced : operation::acquire_until, text_of{limit->count()}.c_str());

@@ -182,6 +182,15 @@ TEST_F(History, TheEndOfItsProcessEndsAHold) {
     EXPECT_EQ(broken(), rules{});
 }
 
+TEST_F(History, WhatIsToldToAProcessThatIsBeingKilledExcludesNobody) {
+    does(a, invoked);
+    does(a, kills_process);
+    does(a, granted);
+    takes(b);
+    gives_back(b);
+    EXPECT_EQ(broken(), rules{});
+}
+
 TEST_F(History, TheEndOfTheServerEndsAllHoldsAndTheSessionsThatWereOpenedMeanwhile) {
     takes(a);
     does(0, stops_server);

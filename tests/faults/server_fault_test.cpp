@@ -39,11 +39,13 @@ struct server {
     std::function<void()> crash, start;
 };
 
+std::string digits(int number) { return std::to_string(number); }
+
 const server& postgresql_on_tcp() {
     static postgresql_server it{{.settings = {}, .tcp = true}};
     static const server as{.title = "PostgreSql",
                            .port = it.port(),
-                           .url = [](int port) { return "postgresql://host=127.0.0.1 user=dlock dbname=postgres port=" + std::to_string(port); },
+                           .url = [](int port) { return "postgresql://host=127.0.0.1 user=dlock dbname=postgres port=" + digits(port); },
                            .waiters = "SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
                            .idle_timeout = "SET idle_session_timeout = '200ms'",
                            .crash = [] { it.stop(postgresql_server::shutdown::immediate); },
@@ -55,7 +57,7 @@ const server& mariadb_on_tcp() {
     static mariadb_server it{{.settings = {}, .tcp = true}};
     static const server as{.title = "MariaDb",
                            .port = it.port().value(),
-                           .url = [](int port) { return "mysql://host=127.0.0.1 user=root dbname=test port=" + std::to_string(port); },
+                           .url = [](int port) { return "mysql://host=127.0.0.1 user=root dbname=test port=" + digits(port); },
                            .waiters = "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'",
                            .idle_timeout = "SET SESSION wait_timeout = 1",
                            .crash = [] { it.kill(); },
@@ -161,7 +163,8 @@ TEST(PostgreSQLFault, APromotedStandbyStartsWithoutLocksAndGoesOnWithTheTokens) 
     EXPECT_EQ(granted(after), 0);
 
     const auto written = ask<std::string>(before, "SELECT pg_current_wal_flush_lsn()::text");
-    await([&] { return ask<int>(after, "SELECT (pg_last_wal_replay_lsn() >= '" + written + "')::int") == 1; }, "nothing is replicated");
+    const auto replicated = "SELECT (pg_last_wal_replay_lsn() >= '" + written + "')::int";
+    await([&] { return ask<int>(after, replicated) == 1; }, "nothing is replicated");
     primary.kill();
     await([&] { return !held.owns_lock(); }, "the loss is not noticed");
     EXPECT_EQ(unlock(held), errc::lost);

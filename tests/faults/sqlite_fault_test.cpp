@@ -29,7 +29,9 @@ namespace fs = std::filesystem;
 /// A file system of 64 KiB that only this process sees, and that ends with it. Empty, or why there is none.
 std::string mount_small_disk(const fs::path& where) {
     // The second way is for those who are not root; it needs a process with one thread.
-    if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return std::string{"unshare: "} + std::strerror(errno);
+    if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+        return std::string{"unshare: "} + std::strerror(errno);
+    }
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return std::string{"mount: "} + std::strerror(errno);
     if (::mount("dlock", where.c_str(), "tmpfs", 0, "size=64k") != 0) return std::string{"mount: "} + std::strerror(errno);
     return {};
