@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// error: dlock: this Backend mints no fencing tokens
+// error: dlock: this Backend mints no fencing tokens; use a fenced one
 #ifdef FIXED
 using backend = dlock::postgresql::fenced_advisory;
 #else
