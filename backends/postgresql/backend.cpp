@@ -210,6 +210,12 @@ void create_fence(soci::session& session) {
     if (!answer.ok() && answer.sqlstate() != sqlstate::unique_violation && answer.sqlstate() != sqlstate::duplicate_table) {
         throw error_from(answer, on->handle());
     }
+    const result check{PQexec(on->handle(), sql::is_fence)};
+    if (!check.ok()) throw error_from(check, on->handle());
+    if (!check.is_true(0)) {
+        throw lock_error{errc::unsupported,
+                         "dlock: the sequence public.dlock_fence is no fence: its numbers must rise from 1 or more, with CACHE 1 and NO CYCLE"};
+    }
 }
 
 void assume_session_pooling(soci::session& session) { connection::of(session)->assume_session_pooling(); }

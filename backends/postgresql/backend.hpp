@@ -82,7 +82,8 @@ static_assert(loss_signalling_backend<advisory> && loss_signalling_backend<trans
 
 /// Creates the sequence that fenced locks draw from, unless it is there. Needs CREATE on schema public; users of fenced
 /// locks then need USAGE on the sequence.
-/// \throws lock_error  lost, unsupported, server_error. One round trip.
+/// \throws lock_error  unsupported: there is one whose numbers do not rise for everybody (CACHE, CYCLE); lost, server_error
+/// Round trips: two.
 void create_fence(soci::session& session);
 
 /// Declares that the pooler in front of this session gives it one server connection for as long as it lives (PgBouncer:

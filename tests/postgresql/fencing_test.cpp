@@ -203,6 +203,20 @@ TEST_F(PostgreSQLFence, CreatingItAgainChangesNothing) {
     EXPECT_EQ(draw(a).value, before.value + 1);
 }
 
+TEST_F(PostgreSQLFence, ASequenceThatIsNoFenceIsRefused) {
+    onlooker_ << "CREATE DATABASE unfenced";
+    {
+        soci::session own{server_.url("unfenced")};
+        for (const char* const wrong : {"CACHE 10", "CYCLE", "INCREMENT -1", "MINVALUE 0 START 0"}) {
+            own << "CREATE SEQUENCE dlock_fence " + std::string{wrong};
+            EXPECT_EQ(reason_of([&] { postgresql::create_fence(own); }), errc::unsupported) << wrong;
+            own << "DROP SEQUENCE dlock_fence";
+        }
+        postgresql::create_fence(own);
+    }
+    onlooker_ << "DROP DATABASE unfenced";
+}
+
 TEST_F(PostgreSQLFence, ManyMayCreateItAtOnce) {
     onlooker_ << "CREATE DATABASE crowded";
     {
