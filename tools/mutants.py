@@ -41,6 +41,12 @@ MUTANTS = [
     ("milliseconds for seconds, postgresql", POSTGRESQL,
      "std::min(longest, until->remaining<milliseconds>())", "std::min(longest, until->remaining<milliseconds>() * 1000)",
      ["//tests/conformance:postgresql_conformance_test"]),
+    ("milliseconds for seconds, mysql", "backends/mysql/backend.cpp",
+     "std::chrono::floor<seconds>(left) : left;", "std::chrono::floor<seconds>(left) : left * 1000;",
+     ["//tests/conformance:mysql_conformance_test"]),
+    ("milliseconds for seconds, every deadline", "dlock/deadline.hpp",
+     "std::chrono::ceil<clock::duration>(wait)}", "std::chrono::ceil<clock::duration>(wait) * 1000}",
+     ["//tests/core/...", "//tests/conformance:sqlite_conformance_test"]),
     ("zero waits for ever, postgresql", ACQUIRER,
      "        if (until.expired() && !stop.stop_requested()) return try_lock(m);\n",
      "        if (until.expired() && !stop.stop_requested()) until = deadline::never();\n",
@@ -48,6 +54,9 @@ MUTANTS = [
     ("the guard removed, postgresql", POSTGRESQL,
      "    constexpr int attempts = 10;", "    if (what.key.bits != 0 && PQtransactionStatus(on.handle()) == PQTRANS_IDLE) return false;\n    constexpr int attempts = 10;",
      ["//tests/postgresql:ghost_lock_test"]),
+    ("the guard removed, mysql", "backends/mysql/backend.cpp",
+     "too late to stop the server\n    (void)prove_not_held(*on, key, on->id());\n", "too late to stop the server\n",
+     ["//tests/mysql:mysql_test"]),
     ("the transaction not recovered, postgresql", POSTGRESQL,
      "PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()", "false",
      ["//tests/postgresql:postgresql_test"]),
@@ -93,6 +102,8 @@ def main():
             if (ROOT / name).is_file():
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, tree / name)
+        if (ROOT / "user.bazelrc").is_file():
+            shutil.copy2(ROOT / "user.bazelrc", tree / "user.bazelrc")
         bazel = ["bazel", f"--output_user_root={scratch}/bazel"]
         try:
             for name, path, old, new, tests in chosen:
