@@ -15,6 +15,7 @@
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
 #include <dlock/error.hpp>
+#include <dlock/fencing_token.hpp>
 #include <dlock/lockable.hpp>
 
 namespace dlock {
@@ -63,7 +64,14 @@ public:
     void unlock_shared(std::error_code& ec) noexcept { lock_->unlock(ec); }
 
     [[nodiscard]] bool owns_lock() const noexcept { return lock_->owns_lock(); }
+    [[nodiscard]] lock_state state() const noexcept { return lock_->state(); }
     [[nodiscard]] std::vector<holder> holders() const { return lock_->holders(); }
+
+    /// \throws lock_error  also unsupported: the backend cannot tell of a loss without being asked
+    [[nodiscard]] std::stop_token lost() const { return lock_->lost(); }
+
+    /// \throws lock_error  also unsupported: the lock inside is not a fenced one
+    [[nodiscard]] fencing_token token() const { return lock_->token(); }
 
 private:
     struct erased {
@@ -74,7 +82,10 @@ private:
         virtual void unlock() noexcept = 0;
         virtual void unlock(std::error_code&) noexcept = 0;
         virtual bool owns_lock() const noexcept = 0;
+        virtual lock_state state() const noexcept = 0;
         virtual std::vector<holder> holders() const = 0;
+        virtual std::stop_token lost() const = 0;
+        virtual fencing_token token() const = 0;
     };
 
     template <class Lock>
@@ -103,7 +114,18 @@ private:
         void unlock() noexcept override { lock_.unlock(); }
         void unlock(std::error_code& ec) noexcept override { lock_.unlock(ec); }
         bool owns_lock() const noexcept override { return lock_.owns_lock(); }
+        lock_state state() const noexcept override { return lock_.state(); }
         std::vector<holder> holders() const override { return lock_.holders(); }
+
+        std::stop_token lost() const override {
+            if constexpr (requires { lock_.lost(); }) return lock_.lost();
+            else throw lock_error{errc::unsupported, "dlock: this backend cannot tell of a loss without being asked; use state()"};
+        }
+
+        fencing_token token() const override {
+            if constexpr (requires { lock_.token(); }) return lock_.token();
+            else throw lock_error{errc::unsupported, "dlock: this lock mints no fencing tokens; make a fenced one"};
+        }
 
         [[noreturn]] static void refuse_shared() {
             throw lock_error{errc::unsupported, "dlock: this backend has no shared locks; lock exclusively"};

@@ -134,6 +134,7 @@ public:
         return acquire([&] { return lock_.try_lock_shared_until(when, stop); });
     }
 
+    /// As basic_lock's. May first wait for the answer to a heartbeat, as long as the lease lasts at most.
     void unlock() noexcept {
         std::error_code ignored;
         unlock(ignored);
@@ -226,6 +227,7 @@ private:
         if (held_) {
             if (state() != lock_state::lost) throw lock_error{errc::already_owned, "dlock: this lock object holds its lock already"};
             end_grant();
+            broken_ = true;  // the server may not know yet
         }
         broken_ = broken_ || ended_;
         if (clock::now() >= valid_until()) broken_ = broken_ || !Backend::heartbeat(*session_, lease_);
@@ -280,7 +282,8 @@ private:
             if (broken_) continue;
             const auto start = clock::now();
             const auto left = std::chrono::floor<std::chrono::milliseconds>(held_ ? valid_until() - start : clock::duration{lease_});
-            if (Backend::heartbeat(*session_, std::max(left, std::chrono::milliseconds{0}))) {
+            const bool answered = Backend::heartbeat(*session_, std::max(left, std::chrono::milliseconds{0}));
+            if (answered && (!held_ || lock_.owns_lock())) {  // by the session that was granted the lock, not by another
                 extend_from(start);
                 continue;
             }

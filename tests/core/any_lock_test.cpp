@@ -121,6 +121,15 @@ TEST_F(AnyLock, HandsStopTokensThrough) {
     expect_handed([&] { EXPECT_TRUE(lock.try_lock_shared_until(clock::now() + 1h, stop.get_token())); });
 }
 
+TEST_F(AnyLock, TellsStatesAndRefusesWhatTheLockInsideCannot) {
+    auto lock = any_lock::of<reader_writer>(session, 42);
+    EXPECT_EQ(lock.state(), lock_state::unlocked);
+    lock.lock();
+    EXPECT_EQ(lock.state(), lock_state::held);
+    EXPECT_EQ(reason_of([&] { (void)lock.lost(); }), errc::unsupported);
+    EXPECT_EQ(reason_of([&] { (void)lock.token(); }), errc::unsupported);
+}
+
 TEST_F(AnyLock, SaysFalseOnALostRace) {
     session.busy = true;
     auto lock = any_lock::of<reader_writer>(session, 42);

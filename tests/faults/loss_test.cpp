@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Losing a lock, and hearing of it without a query.
+#include <dlock/any_lock.hpp>
 #include <dlock/mysql.hpp>
 #include <dlock/postgresql.hpp>
 
@@ -160,6 +161,18 @@ TEST_F(Loss, TheEndOfATransactionIsNoLossOfItsLock) {
     EXPECT_FALSE(t.owns_lock());
     onlooker_ << "SELECT pg_terminate_backend(" << pid_of(a) << ", 30000)";
     EXPECT_TRUE(told.silent());
+}
+
+TEST_F(Loss, AnAnyLockTellsToo) {
+    soci::session a{server_.url()};
+    postgresql::create_fence(a);
+    auto lock = any_lock::of<postgresql::fenced_lock>(a, "any");
+    lock.lock();
+    EXPECT_NE(lock.token().value, 0U);
+    bell told{lock.lost()};
+    onlooker_ << "SELECT pg_terminate_backend(" << pid_of(a) << ", 30000)";
+    EXPECT_TRUE(told.heard());
+    EXPECT_EQ(lock.state(), lock_state::lost);
 }
 
 TEST_F(Loss, AStoppedServerIsTold) {
