@@ -114,7 +114,7 @@ def main():
                     survivors += 1
                     continue
                 source.write_text(text.replace(old, new))
-                result = run(bazel + ["test", "--test_output=all", "--noshow_progress", "--test_timeout=300"] + tests, tree)
+                result = run(bazel + ["test", "--test_output=all", "--noshow_progress", "--test_timeout=100"] + tests, tree)
                 source.write_text(text)
                 if "FAILED: Build did NOT complete" in result.stdout and "Test cases" not in result.stdout:
                     errors = [line for line in result.stdout.splitlines() if "error:" in line]

@@ -111,6 +111,9 @@ TEST_F(Loss, TheEndOfTheBackendIsToldWithoutAQuery) {
     const std::string log = logging.log();
     const auto from = log.rfind("from here"), to = log.rfind("to here");
     const auto sent = log.substr(from, to - from);
+    int statements = 0;
+    for (auto at = sent.find("statement: "); at != sent.npos; at = sent.find("statement: ", at + 1)) ++statements;
+    EXPECT_EQ(statements, 2) << "only ours, which ended the backend and which comes after: " << sent;
     EXPECT_EQ(sent.find("execute"), std::string::npos) << "a query was sent: " << sent;
 }
 
