@@ -288,10 +288,7 @@ private:
                 continue;
             }
             broken_ = true;
-            if (!held_) continue;
-            guard.unlock();  // the callbacks run now
-            lose();
-            guard.lock();
+            if (held_) lose();  // with the mutex: a grant that came in between would be told that it is lost
         }
     }
 
