@@ -101,7 +101,7 @@ constexpr auto acquire_until() {
     }
 }
 
-/// A number from the sequence, strictly after the grant; 0: not granted. The commit that makes the number durable is waited
+/// A number from the sequence, strictly after the grant; 0: not granted, whatever somebody has made of the sequence. The commit that makes the number durable is waited
 /// for, whatever the session has set: a crash must not give it out again.
 /// https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT
 template <std::size_t N>
@@ -109,7 +109,7 @@ constexpr auto fenced(const fixed_string<N>& granted) {
     return guarded<place::alone>(
         fixed_string{"CASE WHEN set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
                      "ELSE current_setting('synchronous_commit') END, true) IS NOT NULL THEN coalesce(CASE WHEN "} +
-        granted + fixed_string{" THEN nextval('public.dlock_fence') END, 0) END"});
+        granted + fixed_string{" THEN greatest(nextval('public.dlock_fence'), 1) END, 0) END"});
 }
 
 template <mode Mode, space Space>

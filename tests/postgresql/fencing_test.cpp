@@ -212,6 +212,11 @@ TEST_F(PostgreSQLFence, ASequenceThatIsNoFenceIsRefused) {
             EXPECT_EQ(reason_of([&] { postgresql::create_fence(own); }), errc::unsupported) << wrong;
             own << "DROP SEQUENCE dlock_fence";
         }
+        own << "CREATE SEQUENCE dlock_fence MINVALUE 0 START 0";  // and nobody has asked create_fence()
+        postgresql::fenced_lock granted{own, "k"};
+        EXPECT_TRUE(granted.try_lock()) << "a lock that is held is never said not to be";
+        granted.unlock();
+        own << "DROP SEQUENCE dlock_fence";
         postgresql::create_fence(own);
     }
     onlooker_ << "DROP DATABASE unfenced";
