@@ -91,6 +91,7 @@ LIBRARIES = {
             "mysql.h",
             "errmsg.h",
             "ma_list.h",
+            "ma_pvio.h",
             "mariadb",
             "mariadb_com.h",
             "mariadb_ctype.h",

@@ -3,6 +3,8 @@
 #include <dlock/mysql/answer.hpp>
 
 #include <chrono>
+#include <string>
+#include <utility>
 
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/killer.hpp>
@@ -59,6 +61,12 @@ result query(connection& on, std::string_view sql) noexcept {
     if (!exchange(on, sql, {})) return result{failure(on)};
     if (auto* const rows = mysql_store_result(on.handle())) return result{rows};
     return result{failure(on)};
+}
+
+holder holder_of(const result& row) {
+    std::string who{row.text(1)};
+    if (!who.empty()) who.append("@").append(row.text(2));
+    return {std::string{row.text(0)}, std::move(who)};
 }
 
 }  // namespace dlock::mysql

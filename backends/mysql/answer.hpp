@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include <dlock/backend.hpp>
 #include <dlock/error.hpp>
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/result.hpp>
@@ -32,5 +33,8 @@ struct answer {
 
 /// For a statement of many rows.
 [[nodiscard]] result query(connection& on, std::string_view sql) noexcept;
+
+/// A row of sql::holders().
+[[nodiscard]] holder holder_of(const result& row);
 
 }  // namespace dlock::mysql

@@ -13,6 +13,7 @@
 #include <dlock/mysql/answer.hpp>
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/error.hpp>
+#include <dlock/mysql/preflight.hpp>
 #include <dlock/mysql/server.hpp>
 #include <dlock/mysql/sql.hpp>
 #include <dlock/soci/pooled_session.hpp>
@@ -33,33 +34,6 @@ void release_pending(connection& on) noexcept {
         if (release_key(on, lock->key) == released::pending) return;
         on.forget(serial);
     }
-}
-
-/// Who the connection is for the server. No round trip but behind a pooler, and there only once.
-void ask_for_id(connection& on) {
-    if (on.id() != 0) return;
-    const auto answer = ask(on, sql::connection_id);
-    if (answer.failed) throw error_from(on.handle(), *answer.failed);
-    on.set_pooled_id(static_cast<unsigned long>(answer.value.value_or(0)));
-    on.prove();
-}
-
-/// Refuses a server whose locks exclude nobody on the others of its kind. One round trip, once per connection.
-void preflight(connection& on) {
-    if (on.is_checked()) return;
-    auto variables = query(on, sql::preflight);
-    if (!variables.ok()) throw error_from(on.handle(), variables.reason());
-    for (; variables.has_row(); variables.next()) {
-        if (variables.text(1) != "ON") continue;
-        throw lock_error{
-            errc::unsupported,
-            variables.text(0) == "wsrep_on"
-                ? "dlock: a named lock of a Galera cluster is one of its node, and excludes nobody on the others: if everybody who "
-                  "wants it connects to this node, call mysql::accept_local_locks()"
-                : "dlock: this server is read-only, a replica perhaps, whose locks exclude nobody on the primary: connect to the "
-                  "primary, or, if everybody who wants the lock connects to this server, call mysql::accept_local_locks()"};
-    }
-    on.set_checked();
 }
 
 /// The connection, ready to be asked for this key.
@@ -318,11 +292,7 @@ std::vector<holder> named::holders(session_type& session, const key_type& key) {
     auto answer = query(*on, sql::holders(key).view());
     if (!answer.ok()) throw error_from(on->handle(), answer.reason());
     std::vector<holder> found;
-    for (; answer.has_row(); answer.next()) {
-        std::string who{answer.text(1)};
-        if (!who.empty()) who.append("@").append(answer.text(2));
-        found.push_back({std::string{answer.text(0)}, std::move(who)});
-    }
+    for (; answer.has_row(); answer.next()) found.push_back(holder_of(answer));
     return found;
 }
 

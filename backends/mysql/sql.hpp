@@ -115,6 +115,13 @@ struct seconds {
     return to;
 }
 
+/// For a pipeline, on a connection that has been proven: every column, and every letter of its name, costs both sides.
+[[nodiscard]] constexpr text try_acquire(std::string_view key) noexcept {
+    text to;
+    to << "SELECT GET_LOCK(" << name{key} << ",0)";
+    return to;
+}
+
 /// As acquire_if(), with the fencing token for 1, and 0 for -1.
 [[nodiscard]] constexpr text acquire_fenced_if(unsigned long connection, std::string_view key,
                                                std::chrono::milliseconds wait) noexcept {

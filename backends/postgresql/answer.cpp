@@ -59,4 +59,11 @@ result await_answer(PGconn* connection, const std::stop_token& stop) {
     }
 }
 
+std::vector<holder> holders_of(const result& rows) {
+    std::vector<holder> found;
+    found.reserve(static_cast<std::size_t>(rows.rows()));
+    for (int row = 0; row < rows.rows(); ++row) found.push_back({rows.text(row, 0), rows.text(row, 1)});
+    return found;
+}
+
 }  // namespace dlock::postgresql

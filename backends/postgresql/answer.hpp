@@ -5,9 +5,11 @@
 #pragma once
 
 #include <stop_token>
+#include <vector>
 
 #include <libpq-fe.h>
 
+#include <dlock/backend.hpp>
 #include <dlock/postgresql/result.hpp>
 
 namespace dlock::postgresql {
@@ -17,5 +19,8 @@ namespace dlock::postgresql {
 /// that arrives before the statement has begun does nothing.
 /// https://www.postgresql.org/docs/current/libpq-cancel.html
 [[nodiscard]] result await_answer(PGconn* connection, const std::stop_token& stop);
+
+/// The rows of sql::who_holds.
+[[nodiscard]] std::vector<holder> holders_of(const result& rows);
 
 }  // namespace dlock::postgresql

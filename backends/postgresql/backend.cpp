@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <dlock/error.hpp>
+#include <dlock/postgresql/answer.hpp>
 #include <dlock/postgresql/connection.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/statement.hpp>
@@ -197,10 +198,7 @@ std::vector<holder> advisory_base::holders(soci::session& session, const key_typ
     const auto on = ready(session, scope::session);
     const auto answer = statement::holders(*on, key);
     if (!answer.ok()) throw error_from(answer, on->handle());
-    std::vector<holder> found;
-    found.reserve(static_cast<std::size_t>(answer.rows()));
-    for (int row = 0; row < answer.rows(); ++row) found.push_back({answer.text(row, 0), answer.text(row, 1)});
-    return found;
+    return holders_of(answer);
 }
 
 void create_fence(soci::session& session) {

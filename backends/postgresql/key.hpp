@@ -6,7 +6,9 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include <dlock/keys/integer_pair_key.hpp>
 
@@ -30,3 +32,10 @@ struct key {
 };
 
 }  // namespace dlock::postgresql
+
+template <>
+struct std::hash<dlock::postgresql::key> {
+    std::size_t operator()(const dlock::postgresql::key& k) const noexcept {
+        return std::hash<std::int64_t>{}(k.bits) * 2 + static_cast<std::size_t>(k.space);
+    }
+};

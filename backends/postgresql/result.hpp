@@ -25,6 +25,10 @@ public:
         const auto status = PQresultStatus(result_.get());
         return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
     }
+    /// In pipeline mode: the end of what a Sync ends, and what was not executed because something before it failed.
+    [[nodiscard]] bool is_sync() const noexcept { return PQresultStatus(result_.get()) == PGRES_PIPELINE_SYNC; }
+    [[nodiscard]] bool is_aborted() const noexcept { return PQresultStatus(result_.get()) == PGRES_PIPELINE_ABORTED; }
+    [[nodiscard]] const char* message() const noexcept { return PQresultErrorMessage(result_.get()); }
     [[nodiscard]] int rows() const noexcept { return PQntuples(result_.get()); }
     [[nodiscard]] int columns() const noexcept { return PQnfields(result_.get()); }
     [[nodiscard]] bool is_null(int column) const noexcept { return rows() == 0 || PQgetisnull(result_.get(), 0, column) != 0; }

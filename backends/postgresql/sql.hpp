@@ -123,13 +123,15 @@ constexpr auto until_fenced() {
                   key_arguments<Space>() + fixed_string{" IS NOT NULL END"});
 }
 
+template <mode Mode>
+constexpr auto unlock_function() {
+    if constexpr (Mode == mode::exclusive) return fixed_string{"pg_advisory_unlock"};
+    else return fixed_string{"pg_advisory_unlock_shared"};
+}
+
 template <mode Mode, space Space>
 constexpr auto release() {
-    constexpr auto unlock = [] {
-        if constexpr (Mode == mode::exclusive) return fixed_string{"pg_advisory_unlock"};
-        else return fixed_string{"pg_advisory_unlock_shared"};
-    }();
-    return fixed_string{"SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "} + unlock + key_arguments<Space>() +
+    return fixed_string{"SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "} + unlock_function<Mode>() + key_arguments<Space>() +
            fixed_string{" END"};
 }
 
@@ -157,11 +159,7 @@ constexpr auto find_ghost() {
 /// The same, and releases it. It never asks to unlock what is not held: the server would warn in its log.
 template <mode Mode, space Space>
 constexpr auto release_ghost() {
-    constexpr auto unlock = [] {
-        if constexpr (Mode == mode::exclusive) return fixed_string{"pg_advisory_unlock"};
-        else return fixed_string{"pg_advisory_unlock_shared"};
-    }();
-    return fixed_string{"SELECT "} + unlock + key_arguments<Space>() + fixed_string{" FROM "} + held_here<Mode, Space>();
+    return fixed_string{"SELECT "} + unlock_function<Mode>() + key_arguments<Space>() + fixed_string{" FROM "} + held_here<Mode, Space>();
 }
 
 /// Who holds $1 in this database. pg_stat_activity hides the host of other users' sessions.
@@ -230,6 +228,11 @@ inline constexpr table until_alone{[](auto m, auto s) { return acquire_until<sco
 inline constexpr table try_fenced_alone{[](auto m, auto s) { return try_fenced<m.value, s.value>(); }};
 inline constexpr table until_fenced_alone{[](auto m, auto s) { return until_fenced<m.value, s.value>(); }};
 inline constexpr table release_alone{[](auto m, auto s) { return release<m.value, s.value>(); }};
+/// On a connection of dlock's own that is direct: nothing can put another backend behind it, and nobody sets limits on it.
+inline constexpr table try_direct{[](auto m, auto s) {
+    return fixed_string{"SELECT pg_try_"} + lock_suffix<scope::session, m.value>() + key_arguments<s.value>();
+}};
+inline constexpr table release_direct{[](auto m, auto s) { return fixed_string{"SELECT "} + unlock_function<m.value>() + key_arguments<s.value>(); }};
 inline constexpr table try_in_transaction{
     [](auto m, auto s) { return try_acquire<scope::session, place::in_transaction, m.value, s.value>(); }};
 inline constexpr table until_in_transaction{

@@ -1,0 +1,191 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/mysql/pipeline.hpp>
+
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <mysql.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <ma_pvio.h>  // needs mysql.h
+
+#include <dlock/detail/loss_signal.hpp>
+#include <dlock/error.hpp>
+#include <dlock/mysql/answer.hpp>
+#include <dlock/mysql/connection.hpp>
+#include <dlock/mysql/error.hpp>
+#include <dlock/mysql/preflight.hpp>
+#include <dlock/mysql/result.hpp>
+#include <dlock/mysql/sql.hpp>
+#include <dlock/soci/conversation.hpp>
+#include <dlock/soci/end_watch.hpp>
+#include <dlock/soci/owned_session.hpp>
+
+namespace dlock::mysql {
+namespace {
+
+[[noreturn]] void lose() { throw lock_error{errc::lost, "dlock: the session has lost its connection"}; }
+
+void execute(connection& on, std::string_view sql) {
+    if (mysql_real_query(on.handle(), sql.data(), sql.size()) != 0) throw error_from(on.handle(), reason_of(on.handle()));
+}
+
+}  // namespace
+
+/// The driver lets a statement be sent as long as no rows are being read, whatever else was sent.
+class pipeline::wire {
+public:
+    using request = sql::text;
+    struct answer {
+        bool came = false;
+        std::optional<lock_error> failed{};
+        std::optional<std::uint64_t> value{};  ///< of the first column; nothing: NULL, or no row
+        std::vector<holder> holders{};
+    };
+
+    explicit wire(connection& on) : handle_{on.handle()}, socket_{mysql_get_socket(handle_)} {}
+
+    [[nodiscard]] int socket() const noexcept { return socket_; }
+    void sever() noexcept { ::shutdown(socket_, SHUT_RDWR); }
+    [[nodiscard]] bool open() const noexcept { return open_; }
+
+    [[nodiscard]] bool send(const sql::text& statement) noexcept {
+        return mysql_send_query(handle_, statement.view().data(), statement.view().size()) == 0;
+    }
+
+    void flush() noexcept {}
+    void receive(bool readable) noexcept { readable_ = readable; }  // the driver reads when it is asked for an answer
+
+    [[nodiscard]] std::optional<answer> next() noexcept {
+        if (!open_ || !has_begun()) return std::nullopt;
+        answer whole{true};
+        if (mysql_read_query_result(handle_) != 0) return failure();
+        result rows{mysql_use_result(handle_)};
+        if (!rows.ok()) return failure();
+        if (rows.has_row()) whole.value = rows.number(0);
+        for (; rows.has_row(); rows.next()) {
+            if (rows.columns() > 2) whole.holders.push_back(holder_of(rows));
+        }
+        if (mysql_errno(handle_) != 0) return failure();  // a statement can still fail behind its row
+        return whole;
+    }
+
+    [[nodiscard]] static bool released(const answer& said) noexcept { return said.value == 1U; }
+
+private:
+    /// An answer is on its way into this process: then its rest is not far.
+    bool has_begun() noexcept {
+        const auto* const driver = handle_->net.pvio;
+        if (std::exchange(readable_, false) || driver == nullptr || driver->cache_pos < driver->cache + driver->cache_size) return true;
+        pollfd readable{socket_, POLLIN, 0};
+        return ::poll(&readable, 1, 0) > 0;
+    }
+
+    answer failure() noexcept {
+        auto error = error_from(handle_, mysql_errno(handle_) == 0 ? errc::lost : reason_of(handle_));
+        open_ = error.reason() != errc::lost;
+        answer failed{true};
+        failed.failed = std::move(error);
+        return failed;
+    }
+
+    MYSQL* handle_;
+    int socket_;
+    bool readable_ = false;
+    bool open_ = true;
+};
+
+struct pipeline::parts {
+    explicit parts(std::shared_ptr<soci::session> s)
+        : session{std::move(s)}, on{ready(*session)}, speaker{*on}, talk{speaker}, watch{mysql_get_socket(on->handle()), losses} {}
+
+    static std::shared_ptr<connection> ready(soci::session& session) {
+        bound_silence(session);
+        auto on = connection::of(session);
+        if (on->server().one_lock_per_session()) {
+            throw lock_error{errc::unsupported,
+                             "dlock: this server keeps one named lock per session, so a lock_manager cannot share connections: use "
+                             "MySQL 5.7.5 or MariaDB 10.0.2"};
+        }
+        constexpr my_bool never = 0;
+        mysql_optionsv(on->handle(), MYSQL_OPT_RECONNECT, &never);
+        preflight(*on);
+        ask_for_id(*on);
+        if (const auto who = ask(*on, sql::connection_id); !who.failed && who.value == on->id()) on->prove();
+        else if (who.failed) throw error_from(on->handle(), *who.failed);
+        execute(*on, "SET SESSION wait_timeout = 31536000");
+        execute(*on, on->server().mariadb ? "SET SESSION max_statement_time = 0" : "SET SESSION max_execution_time = 0");
+        return on;
+    }
+
+    [[nodiscard]] sql::text acquiring(std::string_view k) const noexcept {
+        constexpr std::chrono::milliseconds at_once{0};
+        return on->is_proven() ? sql::try_acquire(k) : sql::acquire_if(on->id(), k, at_once);
+    }
+    [[nodiscard]] sql::text releasing(std::string_view k) const noexcept {
+        return on->is_proven() ? sql::release(k) : sql::release_if(on->id(), k);
+    }
+
+    std::shared_ptr<soci::session> session;
+    std::shared_ptr<connection> on;
+    wire speaker;
+    soci_support::conversation<wire> talk;
+    std::shared_ptr<detail::loss_signal> losses = std::make_shared<detail::loss_signal>();
+    std::stop_token lost = losses->of(1);
+    soci_support::end_watch watch;
+};
+
+pipeline::pipeline(std::shared_ptr<soci::session> session) : parts_{std::make_unique<parts>(std::move(session))} {}
+pipeline::~pipeline() = default;
+
+void pipeline::check(const std::string& k) const { parts_->on->server().check(k); }
+
+bool pipeline::try_acquire(const std::string& k, mode m) {
+    auto& p = *parts_;
+    if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
+    const auto said = p.talk.ask(p.acquiring(k));
+    if (said.came && !said.failed && said.value && *said.value <= 1U) return *said.value == 1U;
+    if (!said.came || (!said.failed && said.value)) {  // no answer, or one of another connection than ours: a pooler has put it there
+        sever();
+        lose();
+    }
+    // an error, or NULL: KILL QUERY
+    const auto proof = p.talk.ask(sql::release_ghost(p.on->id(), k));
+    if (!proof.came || proof.failed || !proof.value) sever();
+    throw said.failed ? *said.failed
+                      : lock_error{errc::cancelled, "dlock: KILL QUERY or a time limit of the session ended the wait"};
+}
+
+bool pipeline::acquire_until(const std::string& k, mode m, deadline until, const std::stop_token& stop) {
+    auto& p = *parts_;
+    const auto alone = p.talk.interrupt();
+    const auto taken = named::acquire_until(*p.session, k, m, until, stop);
+    if (taken) p.on->forget(taken->serial);  // the lock_manager keeps the books
+    return taken.has_value();
+}
+
+std::uint64_t pipeline::release(const std::string& k, mode) noexcept { return parts_->talk.release(parts_->releasing(k)); }
+
+std::uint64_t pipeline::answered() const noexcept { return parts_->talk.answered(); }
+
+bool pipeline::idle() const noexcept { return parts_->talk.idle(); }
+
+void pipeline::collect() noexcept { parts_->talk.collect(); }
+
+std::vector<holder> pipeline::holders(const std::string& k) {
+    auto said = parts_->talk.ask(sql::holders(k));
+    if (!said.came) lose();
+    if (said.failed) throw *said.failed;
+    return std::move(said.holders);
+}
+
+std::stop_token pipeline::lost() const { return parts_->lost; }
+
+void pipeline::sever() noexcept { parts_->speaker.sever(); }
+
+std::shared_ptr<soci::session> pipelined_named::connect(const std::string& connection) { return soci_support::open_session(connection); }
+
+}  // namespace dlock::mysql

@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// What must be known of a connection before its first lock.
+#pragma once
+
+#include <dlock/mysql/connection.hpp>
+
+namespace dlock::mysql {
+
+/// Who the connection is for the server. No round trip but behind a pooler, and there only once.
+void ask_for_id(connection& on);
+
+/// Refuses a server whose locks exclude nobody on the others of its kind. One round trip, once per connection.
+void preflight(connection& on);
+
+}  // namespace dlock::mysql

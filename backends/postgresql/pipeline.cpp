@@ -1,0 +1,253 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/postgresql/pipeline.hpp>
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <libpq-fe.h>
+#include <sys/socket.h>
+
+#include <dlock/detail/loss_signal.hpp>
+#include <dlock/error.hpp>
+#include <dlock/postgresql/answer.hpp>
+#include <dlock/postgresql/connection.hpp>
+#include <dlock/postgresql/error.hpp>
+#include <dlock/postgresql/result.hpp>
+#include <dlock/postgresql/sql.hpp>
+#include <dlock/soci/conversation.hpp>
+#include <dlock/soci/end_watch.hpp>
+#include <dlock/soci/owned_session.hpp>
+
+namespace dlock::postgresql {
+namespace {
+
+[[noreturn]] void lose() { throw lock_error{errc::lost, "dlock: the session has lost its connection"}; }
+
+/// The time limits of a role or a database are for statements and sessions of users.
+constexpr const char* without_limits =
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout', "
+    "'idle_session_timeout', 'idle_in_transaction_session_timeout')";
+
+void say_nothing(void*, const PGresult*) {}
+
+std::string with_pid(std::string_view sql, int pid) {
+    std::string text{sql};
+    for (auto at = text.find("$3"); at != text.npos; at = text.find("$3")) text.replace(at, 2, std::to_string(pid));
+    return text;
+}
+
+lock_error error_of(const result& failed, const PGconn* handle) {
+    std::string what = std::string{"dlock: "} + failed.message();
+    while (what.ends_with('\n')) what.pop_back();
+    return {reason_of(failed.sqlstate(), handle), what, failed.sqlstate()};
+}
+
+}  // namespace
+
+class pipeline::wire {
+public:
+    enum class kind : std::uint8_t { try_acquire, release, release_ghost, holders };
+    struct request {
+        kind what;
+        const postgresql::key& key;
+        dlock::mode mode;
+    };
+    using answer = result;
+
+    explicit wire(const connection& on) : handle_{on.handle()}, socket_{PQsocket(handle_)} { prepare(on.known_backend_pid()); }
+
+    [[nodiscard]] int socket() const noexcept { return socket_; }
+    void sever() noexcept { ::shutdown(socket_, SHUT_RDWR); }
+
+    /// A release goes without a Sync: the server executes it at once, and answers with the next request that has one, in one
+    /// packet. flush() sends a Sync of its own when no request comes.
+    /// A release goes without a Sync: the server executes it at once, and answers with the next request that has one, in one
+    /// packet. flush() sends a Sync of its own when no request comes.
+    [[nodiscard]] bool send(const request& r) noexcept {
+        if (!enter() || !(r.what <= kind::release ? send_prepared(r) : send_text(r))) return false;
+        if (r.what != kind::release) return sync();
+        synced_ = false;
+        return PQflush(handle_) >= 0;
+    }
+
+    /// Makes the server answer what was sent.
+    void flush() noexcept {
+        if (!synced_) open_ = sync();
+    }
+
+    void receive(bool) noexcept { open_ = PQconsumeInput(handle_) != 0 && PQstatus(handle_) == CONNECTION_OK; }
+    [[nodiscard]] bool open() const noexcept { return open_; }
+
+    [[nodiscard]] std::optional<result> next() noexcept {
+        while (PQisBusy(handle_) == 0) {
+            result part{PQgetResult(handle_)};
+            if (PQstatus(handle_) != CONNECTION_OK) return std::nullopt;
+            if (!part) {
+                if (whole_) return std::exchange(whole_, result{});
+            } else if (part.is_sync()) {
+                --syncs_;
+            } else {
+                whole_ = std::move(part);
+            }
+        }
+        return std::nullopt;
+    }
+
+    /// Leaves pipeline mode. \pre everything that was sent has been answered
+    void leave() {
+        while (syncs_ > 0 && PQstatus(handle_) == CONNECTION_OK) syncs_ -= result{PQgetResult(handle_)}.is_sync() ? 1U : 0U;
+        if (PQexitPipelineMode(handle_) == 0) lose();
+    }
+
+    [[nodiscard]] static bool released(const result& said) noexcept { return said.ok() && said.is_true(0); }
+
+private:
+    struct prepared {
+        const char* name;
+        const char* text;
+    };
+    /// They carry a version: the text behind a name never changes.
+    static prepared of(kind what, dlock::mode m, space s, bool direct = true) noexcept {
+        static constexpr std::array try_names{"dlock_p1_try", "dlock_p1_try_pair", "dlock_p1_try_shared", "dlock_p1_try_shared_pair"};
+        static constexpr std::array release_names{"dlock_p1_release", "dlock_p1_release_pair", "dlock_p1_release_shared",
+                                                  "dlock_p1_release_shared_pair"};
+        const auto at = sql::try_alone.index(m, s);
+        if (what == kind::try_acquire) return {try_names[at], direct ? sql::try_direct.at(m, s) : sql::try_alone.at(m, s)};
+        return {release_names[at], direct ? sql::release_direct.at(m, s) : sql::release_alone.at(m, s)};
+    }
+
+    /// One round trip for all of them.
+    void prepare(int pid) {
+        if (!enter()) lose();
+        for (const auto what : {kind::try_acquire, kind::release}) {
+            for (const auto m : {mode::exclusive, mode::shared}) {
+                for (const auto s : {space::bigint, space::pair}) {
+                    const auto [name, text] = of(what, m, s, pid == PQbackendPID(handle_));
+                    if (PQsendPrepare(handle_, name, with_pid(text, pid).c_str(), 0, nullptr) == 0) lose();
+                }
+            }
+        }
+        if (!sync()) lose();
+        while (syncs_ > 0) {
+            result part{PQgetResult(handle_)};
+            if (PQstatus(handle_) != CONNECTION_OK) lose();
+            if (part.is_sync()) --syncs_;
+            else if (part && !part.ok()) throw error_of(part, handle_);
+        }
+    }
+
+    bool enter() noexcept { return PQpipelineStatus(handle_) != PQ_PIPELINE_OFF || PQenterPipelineMode(handle_) != 0; }
+
+    bool sync() noexcept {
+        synced_ = true;
+        ++syncs_;
+        return PQpipelineSync(handle_) != 0;
+    }
+
+    bool send_prepared(const request& r) noexcept {
+        const bits_of bits{r.key};
+        return PQsendQueryPrepared(handle_, of(r.what, r.mode, r.key.space).name, 1, &bits.value, &bits.length, &bits.format, 0) != 0;
+    }
+
+    bool send_text(const request& r) noexcept {
+        const char* const text = r.what == kind::holders ? sql::who_holds.at(r.mode, r.key.space) : sql::ghost_released.at(r.mode, r.key.space);
+        const bits_of bits{r.key};
+        return PQsendQueryParams(handle_, text, 1, nullptr, &bits.value, &bits.length, &bits.format, 0) != 0;
+    }
+
+    /// $1, in binary.
+    struct bits_of {
+        explicit bits_of(const postgresql::key& k) noexcept {
+            for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(static_cast<std::uint64_t>(k.bits) >> (56 - 8 * i));
+        }
+        bits_of(const bits_of&) = delete;
+        bits_of& operator=(const bits_of&) = delete;
+
+        std::array<char, 8> bytes;
+        const char* value = bytes.data();
+        int length = 8;
+        int format = 1;
+    };
+
+    PGconn* handle_;
+    int socket_;
+    bool open_ = true;
+    bool synced_ = true;
+    unsigned syncs_ = 0;  ///< that have not been read yet
+    result whole_;
+};
+
+struct pipeline::parts {
+    explicit parts(std::shared_ptr<soci::session> s)
+        : session{std::move(s)}, on{ready(*session)}, speaker{*on}, talk{speaker}, watch{PQsocket(on->handle()), losses} {}
+
+    static std::shared_ptr<connection> ready(soci::session& session) {
+        bound_silence(session);
+        auto on = connection::of(session);
+        (void)on->backend_pid();
+        PQsetNoticeReceiver(on->handle(), say_nothing, nullptr);  // the session is dlock's own, and its end is told otherwise
+        const result answer{PQexec(on->handle(), without_limits)};
+        if (!answer.ok()) throw error_from(answer, on->handle());
+        return on;
+    }
+
+    std::shared_ptr<soci::session> session;
+    std::shared_ptr<connection> on;
+    wire speaker;
+    soci_support::conversation<wire> talk;
+    std::shared_ptr<detail::loss_signal> losses = std::make_shared<detail::loss_signal>();
+    std::stop_token lost = losses->of(1);
+    soci_support::end_watch watch;
+};
+
+pipeline::pipeline(std::shared_ptr<soci::session> session) : parts_{std::make_unique<parts>(std::move(session))} {}
+pipeline::~pipeline() = default;
+
+bool pipeline::try_acquire(const key& k, mode m) {
+    auto& p = *parts_;
+    const auto said = p.talk.ask({wire::kind::try_acquire, k, m});
+    if (said.ok() && !said.is_null(0)) return said.is_true(0);
+    if (!said || said.ok()) {  // no answer, or one of another backend than ours: a pooler has put it there
+        sever();
+        lose();
+    }
+    const auto error = error_of(said, p.on->handle());
+    if (error.reason() == errc::lost || !p.talk.ask({wire::kind::release_ghost, k, m}).ok()) sever();
+    throw error;
+}
+
+bool pipeline::acquire_until(const key& k, mode m, deadline until, const std::stop_token& stop) {
+    auto& p = *parts_;
+    const auto alone = p.talk.interrupt();
+    p.speaker.leave();
+    const auto taken = advisory::acquire_until(*p.session, k, m, until, stop);
+    if (taken) p.on->forget(taken->serial);  // the lock_manager keeps the books
+    return taken.has_value();
+}
+
+std::uint64_t pipeline::release(const key& k, mode m) noexcept { return parts_->talk.release({wire::kind::release, k, m}); }
+
+std::uint64_t pipeline::answered() const noexcept { return parts_->talk.answered(); }
+
+bool pipeline::idle() const noexcept { return parts_->talk.idle(); }
+
+void pipeline::collect() noexcept { parts_->talk.collect(); }
+
+std::vector<holder> pipeline::holders(const key& k) {
+    auto& p = *parts_;
+    const auto said = p.talk.ask({wire::kind::holders, k, mode::exclusive});
+    if (!said) lose();
+    if (!said.ok()) throw error_of(said, p.on->handle());
+    return holders_of(said);
+}
+
+std::stop_token pipeline::lost() const { return parts_->lost; }
+
+void pipeline::sever() noexcept { parts_->speaker.sever(); }
+
+std::shared_ptr<soci::session> pipelined_advisory::connect(const std::string& connection) { return soci_support::open_session(connection); }
+
+}  // namespace dlock::postgresql

@@ -1,0 +1,618 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Locks for the threads of one process, over a few connections that dlock owns.
+//
+//     dlock::postgresql::lock_manager locks{"postgresql://dbname=app"};
+//
+//     dlock::postgresql::managed_lock lock{locks, "user/001"};  // in any thread, any number of them
+//     std::scoped_lock held{lock};
+//
+// When to use: when many threads lock, or one thread holds many locks. A basic_lock on a session of yours costs two round
+// trips a cycle and a connection per thread. Here
+//
+//  - threads of this process that want the same key queue in memory, first come, first served, and only one of them asks the
+//    server. A lock that goes from one to the next sends nothing, for a bounded number of times and a bounded time; then it
+//    goes through the server's queue, so that other processes get their turn (lock_manager_options);
+//  - what is held shares connections. Who waits in the server's queue has a connection to itself meanwhile, on which nothing
+//    is held, so that no wait delays another wait or a release. While no connection can be spared, who waits looks again and
+//    again instead, after 1 to 20 ms;
+//  - unlock() sends and does not await the answer, which is checked when it comes: one that is not "released" ends the connection.
+//
+// A lock object is an owner: make one per thread, as you would make a std::unique_lock. Two objects exclude each other also in
+// one thread, which then waits for itself.
+//
+// Loss: a connection that ends takes its locks with it, and all of them are told (lost(), state()). New locks connect anew:
+// try_lock() tries once; who may wait tries again with pauses of 25 ms to 2 s, for reconnect_for at most, then throws lost.
+//
+// Threads: any thread may call any member of the manager, and of different lock objects at once. Not in a forked child.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <dlock/backend.hpp>
+#include <dlock/deadline.hpp>
+#include <dlock/detail/local_queue.hpp>
+#include <dlock/detail/roster.hpp>
+#include <dlock/error.hpp>
+#include <dlock/lock.hpp>
+#include <dlock/pipeline.hpp>
+
+namespace dlock {
+
+struct lock_manager_options {
+    std::size_t connections = 4;                   ///< at most; with one, nobody waits in the server's queue
+    unsigned hand_overs = 256;                     ///< how often in a row a lock goes from thread to thread here
+    std::chrono::milliseconds turn{10};            ///< and for how long; another process waits no longer for its turn
+    std::chrono::milliseconds reconnect_for{10'000};  ///< how long a call that may wait tries to reach the server
+};
+
+template <pipelining_backend Backend>
+class lock_manager {
+    using roster = detail::roster<Backend>;
+    using handle = typename roster::handle;
+    using waiter = detail::waiter;
+    using outcome = waiter::outcome;
+    using guard = std::unique_lock<std::mutex>;
+
+public:
+    using key_type = typename Backend::key_type;
+    using grant_type = detail::managed_grant;
+    using connector = typename roster::connector;
+
+    /// Connects.
+    /// \throws lock_error  lost: cannot connect; unsupported: a server or pooler whose locks would exclude nobody
+    /// \throws std::invalid_argument  no connections, a negative time
+    explicit lock_manager(std::string connection, lock_manager_options options = {})
+        : lock_manager{[text = std::move(connection)] { return Backend::connect(text); }, options} {}
+
+    /// \param connect  makes a session that nobody else uses, in any thread; what it throws goes through
+    explicit lock_manager(connector connect, lock_manager_options options = {})
+        : options_{checked(options)}, roster_{std::move(connect), options.connections, [this](const handle& c) { lose(c); }} {
+        guard locked{mutex_};
+        first_ = roster_.pick(locked, nullptr);
+        --first_->users;
+    }
+
+    /// As close(). \pre no thread is in a member, and the lock objects are gone or will only be destroyed
+    ~lock_manager() { close(); }
+    lock_manager(const lock_manager&) = delete;
+    lock_manager& operator=(const lock_manager&) = delete;
+
+    /// Releases everything: what is held is lost, who waits gets errc::cancelled, and so does who locks from now on. Returns
+    /// when the connections are closed.
+    void close() noexcept { (void)close(std::chrono::milliseconds::zero()); }
+
+    /// As close(), but first waits, `longest` at most, until what is held has been given back. False: something was not.
+    template <class Rep, class Period>
+    bool close(std::chrono::duration<Rep, Period> longest) {
+        return shut(deadline::after(longest));
+    }
+
+    /// How many connections are open.
+    [[nodiscard]] std::size_t connections() const {
+        const guard locked{mutex_};
+        return roster_.connections().size();
+    }
+
+    /// How many locks the server has granted to this process and not got back. One that several threads share counts once.
+    [[nodiscard]] std::size_t held() const {
+        const guard locked{mutex_};
+        return held_;
+    }
+
+    /// How many threads wait for another thread of this process, or for the one among them that asks the server.
+    [[nodiscard]] std::size_t waiters() const {
+        const guard locked{mutex_};
+        return waiters_;
+    }
+
+private:
+    template <pipelining_backend>
+    friend struct managed;
+
+    /// A key that somebody here holds, wants, or has just released.
+    struct entry {
+        enum class is : std::uint8_t {
+            free,  ///< nobody holds it, nobody wants it
+            busy,  ///< one thread is asking the server for it, or giving it back
+            held,
+        };
+
+        is now = is::free;
+        mode held_in = mode::exclusive;
+        unsigned holders = 0;     ///< threads
+        unsigned hand_overs = 0;  ///< since the server's grant
+        std::uint64_t epoch = 0;  ///< of the server's grant; 0: not held
+        deadline turn_ends = deadline::never();
+        handle on;                  ///< where it is held, or was released last: the next try goes there, behind the release
+        std::uint64_t release = 0;  ///< the number of that release
+        detail::local_queue queue;
+        const key_type* key = nullptr;  ///< of this entry in the table
+        entry* younger = nullptr;       ///< among those that are free
+        entry* older = nullptr;
+    };
+
+    // --- what managed<Backend> is made of
+
+    void check(const key_type& k) const { first_->pipe.check(k); }
+
+    /// \param until  nothing: only try
+    std::optional<grant_type> acquire(const key_type& k, mode m, std::optional<deadline> until, const std::stop_token& stop) {
+        if (stop.stop_requested()) throw cancelled();
+        guard locked{mutex_};
+        if (closed_) throw over();
+        entry& e = find_or_make(k);
+        if (e.now == entry::is::held && e.held_in == mode::shared && m == mode::shared && e.queue.empty() && has_turn(e)) {
+            ++e.holders;
+            return next_of(e);
+        }
+        if (e.now != entry::is::free) {
+            if (!until) return std::nullopt;
+            waiter self{m};
+            e.queue.push(self);
+            ++waiters_;
+            locked.unlock();
+            await(self, e, *until, stop, locked);
+            switch (self.became) {
+                case outcome::queued: return std::nullopt;
+                case outcome::closed: throw over();
+                case outcome::granted:
+                    if (!stop.stop_requested()) return self.grant;
+                    (void)release(k, self.grant);
+                    throw cancelled();
+                case outcome::leads: break;
+            }
+            locked.lock();
+        } else {
+            e.now = entry::is::busy;
+            ++busy_;
+        }
+        return lead(locked, e, k, m, until, stop);
+    }
+
+    /// Sends nothing while threads here wait for the key and the turn is not over.
+    released release(const key_type& k, const grant_type& g) noexcept {
+        detail::wake_list woken;
+        guard locked{mutex_};
+        entry* const found = find(k, g);
+        if (found == nullptr) return released::lost;
+        entry& e = *found;
+        e.on->losses.forget(g.ticket);
+        if (--e.holders > 0) return released::yes;
+        if (!e.queue.empty() && e.queue.front().wanted == e.held_in && !closed_ && has_turn(e)) {
+            admit(e, woken);
+            locked.unlock();
+            return released::yes;
+        }
+        const handle c = e.on;
+        const mode m = e.held_in;
+        e.now = entry::is::busy;
+        e.epoch = 0;
+        ++busy_;
+        locked.unlock();
+        const auto number = c->pipe.release(k, m);  // without the mutex: others go on meanwhile; with it, they would overtake
+        locked.lock();
+        --busy_;
+        --c->held;
+        --held_;
+        e.release = number;
+        if (c->over) e.on.reset();
+        settle(e, woken);
+        forget_answered();
+        watch_for_answers();
+        if (closed_) settled_.notify_all();
+        locked.unlock();
+        return number != 0 ? released::yes : released::lost;
+    }
+
+    bool holds(const key_type& k, const grant_type& g) noexcept {
+        const guard locked{mutex_};
+        return find(k, g) != nullptr;
+    }
+
+    std::stop_token lost(const key_type& k, const grant_type& g) {
+        const guard locked{mutex_};
+        const entry* const e = find(k, g);
+        return e != nullptr ? e->on->losses.of(g.ticket) : detail::loss_signal::raised();
+    }
+
+    void sever(const grant_type& g) noexcept {
+        const guard locked{mutex_};
+        for (auto& [k, e] : table_) {
+            if (e.epoch == g.epoch) e.on->pipe.sever();
+        }
+    }
+
+    std::vector<holder> holders(const key_type& k) {
+        guard locked{mutex_};
+        if (closed_) throw over();
+        const auto c = roster_.pick(locked, nullptr);
+        const in_use used{*c};
+        return unlocked(locked, [&] { return c->pipe.holders(k); });
+    }
+
+    // --- one key
+
+    static lock_error cancelled() { return {errc::cancelled, "dlock: the wait was cancelled"}; }
+    static lock_error over() { return {errc::cancelled, "dlock: the lock_manager is closed"}; }
+
+    bool has_turn(entry& e) noexcept { return e.hand_overs++ < options_.hand_overs && !e.turn_ends.expired(); }
+
+    grant_type next_of(const entry& e) noexcept { return {e.epoch, ++last_ticket_}; }
+
+    waiter& pop(entry& e) noexcept {
+        --waiters_;
+        return e.queue.pop();
+    }
+
+    /// The first in the queue holds the lock now, and with a reader the readers behind it.
+    void admit(entry& e, detail::wake_list& woken) noexcept {
+        do {
+            auto& next = pop(e);
+            ++e.holders;
+            next.grant = next_of(e);
+            woken.add(next, outcome::granted);
+        } while (e.held_in == mode::shared && !e.queue.empty() && e.queue.front().wanted == mode::shared);
+    }
+
+    /// Nobody holds it any more: the first in the queue asks the server, or the entry is free.
+    void settle(entry& e, detail::wake_list& woken) noexcept {
+        e.epoch = 0;
+        e.holders = 0;
+        if (!e.queue.empty()) {
+            e.now = entry::is::busy;
+            ++busy_;
+            woken.add(pop(e), outcome::leads);
+            return;
+        }
+        e.now = entry::is::free;
+        e.older = youngest_;
+        (youngest_ != nullptr ? youngest_->younger : oldest_) = &e;
+        youngest_ = &e;
+        ++free_;
+    }
+
+    /// Sleeps until somebody else has decided what becomes of this waiter, or it leaves the queue.
+    void await(waiter& self, entry& e, deadline until, const std::stop_token& stop, guard& locked) {
+        using woken = detail::parker::woken;
+        const std::stop_callback on_stop{stop, [&self] { self.parking.nudge(); }};
+        for (bool leaving = false;;) {
+            const auto how = self.parking.park(leaving ? deadline::never() : until);
+            if (how == woken::released) return;
+            leaving = how == woken::not_at_all || stop.stop_requested();
+            if (!leaving) continue;
+            locked.lock();
+            if (self.queued) {
+                e.queue.remove(self);
+                --waiters_;
+                locked.unlock();
+                if (stop.stop_requested()) throw cancelled();
+                return;
+            }
+            locked.unlock();  // it has been decided already, and is about to be told
+        }
+    }
+
+    /// Asks the server on behalf of this process. \pre e.now == busy, by this thread
+    std::optional<grant_type> lead(guard& locked, entry& e, const key_type& k, mode m, std::optional<deadline> until,
+                                   const std::stop_token& stop) {
+        detail::wake_list woken;
+        std::optional<grant_type> taken;
+        try {
+            taken = ask(locked, e, k, m, until, stop, woken);
+        } catch (...) {
+            leave(locked, e, taken.has_value(), woken);
+            throw;
+        }
+        leave(locked, e, taken.has_value(), woken);
+        return taken;
+    }
+
+    void leave(guard& locked, entry& e, bool taken, detail::wake_list& woken) noexcept {
+        --busy_;
+        if (!taken) settle(e, woken);
+        if (closed_) settled_.notify_all();
+        locked.unlock();
+        woken.wake();
+    }
+
+    /// Locked when it returns and when it throws, unlocked while it waits.
+    std::optional<grant_type> ask(guard& locked, entry& e, const key_type& k, mode m, std::optional<deadline> until,
+                                  const std::stop_token& stop, detail::wake_list& woken) {
+        const auto reachable_until = deadline::after(options_.reconnect_for);
+        std::optional<either_stop> ended;  // by the caller or by close(); only who waits pays for it
+        unsigned pauses = 0;
+        for (std::size_t broken = 0;;) {
+            if (closed_) throw over();
+            if (stop.stop_requested()) throw cancelled();
+            handle c;
+            try {
+                c = roster_.pick(locked, e.on);
+                if (tries(locked, c, k, m)) return hold(e, m, c, woken);
+                if (!until || until->expired()) return std::nullopt;
+                if (!ended) ended.emplace(stop, closing_.get_token());
+                if (const auto spare = roster_.check_out(locked)) {
+                    c = spare;
+                    if (waits(locked, c, k, m, *until, ended->token())) return hold(e, m, c, woken);
+                    return std::nullopt;
+                }
+            } catch (const lock_error& error) {
+                if (closed_) throw over();
+                if (error.reason() != errc::lost) throw;
+                if (c) unlocked(locked, [&] { lose(c); });
+                if (c && ++broken <= options_.connections) continue;  // another one, or a new one, may well be fine
+                if (!until || until->expired() || reachable_until.expired()) throw;
+                if (!ended) ended.emplace(stop, closing_.get_token());
+            }
+            unlocked(locked, [&] { pause(pauses++, *until, *ended); });
+        }
+    }
+
+    bool tries(guard& locked, const handle& c, const key_type& k, mode m) {
+        const in_use used{*c};
+        return still_there(*c, unlocked(locked, [&] { return c->pipe.try_acquire(k, m); }));
+    }
+
+    bool waits(guard& locked, const handle& c, const key_type& k, mode m, deadline until, const std::stop_token& stop) {
+        const checked_out used{roster_, c};
+        return still_there(*c, unlocked(locked, [&] { return c->pipe.acquire_until(k, m, until, stop); }));
+    }
+
+    /// A lock is lost with its connection, and with the manager, which is about to end it.
+    bool still_there(const typename roster::connection& c, bool granted) const {
+        if (granted && (c.over || closed_)) throw lock_error{errc::lost, "dlock: the session has lost its connection"};
+        return granted;
+    }
+
+    /// While it is sent to without the mutex. Made and destroyed with it.
+    struct in_use {
+        explicit in_use(typename roster::connection& c) noexcept : on{c} {}
+        ~in_use() { --on.users; }
+        in_use(const in_use&) = delete;
+        in_use& operator=(const in_use&) = delete;
+        typename roster::connection& on;
+    };
+    struct checked_out {
+        checked_out(roster& of, const handle& c) noexcept : from{of}, on{c} {}
+        ~checked_out() { from.check_in(on); }
+        checked_out(const checked_out&) = delete;
+        checked_out& operator=(const checked_out&) = delete;
+        roster& from;
+        const handle& on;
+    };
+
+    grant_type hold(entry& e, mode m, const handle& c, detail::wake_list& woken) noexcept {
+        e.now = entry::is::held;
+        e.held_in = m;
+        e.holders = 1;
+        e.hand_overs = 0;
+        e.epoch = ++last_epoch_;
+        e.turn_ends = deadline::after(options_.turn);
+        e.on = c;
+        ++c->held;
+        ++held_;
+        if (m == mode::shared && !e.queue.empty() && e.queue.front().wanted == mode::shared) admit(e, woken);
+        return next_of(e);
+    }
+
+    /// A stop request from either of two sides.
+    class either_stop {
+    public:
+        either_stop(const std::stop_token& one, const std::stop_token& other) : one_{one, raise{source_}}, other_{other, raise{source_}} {}
+        [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+
+    private:
+        struct raise {
+            std::stop_source source;
+            void operator()() noexcept { source.request_stop(); }
+        };
+        std::stop_source source_;
+        std::stop_callback<raise> one_, other_;
+    };
+
+    /// Sleeps for a random time up to 1 ms, the next time up to 2 ms, … 20 ms.
+    static void pause(unsigned before, deadline until, const either_stop& ended) {
+        thread_local std::minstd_rand random{std::random_device{}()};
+        const auto longest = std::chrono::microseconds{std::min(20'000U, 1'000U << std::min(before, 5U))};
+        const auto time = std::chrono::microseconds{std::uniform_int_distribution<std::int64_t>{longest.count() / 2, longest.count()}(random)};
+        detail::parker sleeping;
+        const std::stop_callback wake{ended.token(), [&] { sleeping.nudge(); }};
+        (void)sleeping.park(std::min(until, deadline::after(time)));
+    }
+
+    template <class Function>
+    static auto unlocked(guard& locked, Function what) {
+        locked.unlock();
+        struct relock {
+            guard& locked;
+            ~relock() { locked.lock(); }
+        } const again{locked};
+        return what();
+    }
+
+    // --- all keys
+
+    entry& find_or_make(const key_type& k) {
+        const auto [at, made] = table_.try_emplace(k);
+        entry& e = at->second;
+        if (made) {
+            e.key = &at->first;
+        } else if (e.now == entry::is::free) {
+            take_out(e);
+        }
+        return e;
+    }
+
+    entry* find(const key_type& k, const grant_type& g) noexcept {
+        const auto at = table_.find(k);
+        return at != table_.end() && at->second.epoch == g.epoch && at->second.now == entry::is::held ? &at->second : nullptr;
+    }
+
+    void take_out(entry& e) noexcept {
+        (e.older != nullptr ? e.older->younger : oldest_) = e.younger;
+        (e.younger != nullptr ? e.younger->older : youngest_) = e.older;
+        e.older = e.younger = nullptr;
+        --free_;
+    }
+
+    /// Drops free entries whose release has been answered. A few are kept, so that locking the same keys again allocates nothing.
+    void forget_answered() noexcept {
+        constexpr std::size_t few = 64;
+        while (free_ > few && (!oldest_->on || oldest_->on->pipe.answered() >= oldest_->release)) {
+            entry& e = *oldest_;
+            take_out(e);
+            table_.erase(table_.find(*e.key));
+        }
+    }
+
+    /// The end of a connection: every lock on it is lost, and who waits for one asks anew.
+    void lose(const handle& c) noexcept {
+        detail::wake_list woken;
+        guard locked{mutex_};
+        if (!roster_.remove(c)) return;
+        for (auto& [k, e] : table_) {
+            if (e.on != c) continue;
+            if (e.now == entry::is::held) {
+                --held_;
+                settle(e, woken);
+            }
+            e.on.reset();  // never the last: whoever calls has one
+        }
+        if (closed_) settled_.notify_all();
+        locked.unlock();
+        woken.wake();
+        c->losses.raise_for_good();
+    }
+
+    // --- answers
+
+    void watch_for_answers() noexcept {
+        if (std::exchange(answers_due_, true)) return;
+        housekeeping_.notify_one();
+    }
+
+    /// Reads what nobody else reads: the answers to releases after which nothing was asked. Every 10 ms while there are some.
+    void keep_house(const std::stop_token& stop) {
+        constexpr std::chrono::milliseconds tick{10};
+        std::vector<handle> now;
+        guard locked{mutex_};
+        while (housekeeping_.wait(locked, stop, [&] { return answers_due_; })) {
+            (void)housekeeping_.wait_for(locked, stop, tick, [] { return false; });
+            answers_due_ = false;
+            now = roster_.connections();
+            locked.unlock();
+            bool due = false;
+            for (const auto& c : now) {
+                c->pipe.collect();
+                due = due || !c->pipe.idle();
+            }
+            now.clear();
+            locked.lock();
+            answers_due_ = answers_due_ || due;
+            forget_answered();
+        }
+    }
+
+    // --- the end
+
+    bool shut(deadline until) noexcept {
+        detail::wake_list woken;
+        guard locked{mutex_};
+        closed_ = true;
+        for (auto& [k, e] : table_) {
+            while (!e.queue.empty()) woken.add(pop(e), outcome::closed);
+        }
+        locked.unlock();
+        woken.wake();
+        closing_.request_stop();
+        locked.lock();
+        const auto all_given_back = [&] { return held_ == 0; };
+        if (until.is_never()) settled_.wait(locked, all_given_back);
+        else settled_.wait_until(locked, until.time(), all_given_back);
+        const bool given_back = all_given_back();
+        settled_.wait(locked, [&] { return busy_ == 0; });
+        const auto connections = roster_.connections();
+        locked.unlock();
+        for (const auto& c : connections) lose(c);
+        locked.lock();
+        roster_.bury(locked);
+        locked.unlock();
+        housekeeper_.request_stop();
+        if (housekeeper_.joinable()) housekeeper_.join();
+        return given_back;
+    }
+
+    static lock_manager_options checked(lock_manager_options o) {
+        if (o.connections == 0) throw std::invalid_argument{"dlock: a lock_manager needs a connection"};
+        if (o.turn.count() < 0 || o.reconnect_for.count() < 0) throw std::invalid_argument{"dlock: a lock_manager needs times that are not negative"};
+        return o;
+    }
+
+    lock_manager_options options_;
+    mutable std::mutex mutex_;
+    std::unordered_map<key_type, entry> table_;
+    entry* oldest_ = nullptr;  ///< of the free entries
+    entry* youngest_ = nullptr;
+    std::size_t free_ = 0;
+    std::size_t held_ = 0;
+    std::size_t waiters_ = 0;
+    unsigned busy_ = 0;  ///< threads that ask or tell the server
+    std::uint64_t last_epoch_ = 0;
+    std::uint64_t last_ticket_ = 0;
+    bool closed_ = false;
+    bool answers_due_ = false;
+    std::stop_source closing_;
+    std::condition_variable settled_;
+    std::condition_variable_any housekeeping_;
+    roster roster_;
+    handle first_;  ///< also when it has ended: it knows which names this kind of server takes
+    std::jthread housekeeper_{[this](const std::stop_token& stop) { keep_house(stop); }};
+};
+
+/// The backend of the locks that a lock_manager gives: its session_type is the manager. unlock() says "released" when the
+/// release was sent, or the lock went to another thread here.
+template <pipelining_backend Backend>
+struct managed {
+    using session_type = lock_manager<Backend>;
+    using key_type = typename Backend::key_type;
+    using grant_type = detail::managed_grant;
+    static constexpr bool has_shared = Backend::has_shared;
+
+    static void check(session_type& manager, const key_type& k) { manager.check(k); }
+    [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& manager, const key_type& k, mode m) {
+        return manager.acquire(k, m, std::nullopt, {});
+    }
+    [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& manager, const key_type& k, mode m, deadline until,
+                                                                 const std::stop_token& stop) {
+        return manager.acquire(k, m, until, stop);
+    }
+    [[nodiscard]] static bool still_held(session_type& manager, const key_type& k, mode, const grant_type& g) noexcept {
+        return manager.holds(k, g);
+    }
+    [[nodiscard]] static std::stop_token lost(session_type& manager, const key_type& k, mode, const grant_type& g) {
+        return manager.lost(k, g);
+    }
+    [[nodiscard]] static released release(session_type& manager, const key_type& k, mode, const grant_type& g) noexcept {
+        return manager.release(k, g);
+    }
+    static void sever(session_type& manager, const grant_type& g) noexcept { manager.sever(g); }
+    [[nodiscard]] static std::vector<holder> holders(session_type& manager, const key_type& k) { return manager.holders(k); }
+};
+
+}  // namespace dlock
