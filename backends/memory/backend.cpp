@@ -17,8 +17,12 @@ std::optional<grant> lock_table::acquire_until(session& s, const key& k, mode m,
 bool lock_table::still_held(session& s, const key&, mode, const grant& g) noexcept { return s.id_ == g.session; }
 
 released lock_table::release(session& s, const key& k, mode, const grant& g) noexcept {
-    return s.server_.release(g.session, k) ? released::yes : released::lost;
+    const bool was_held = s.server_.release(g.session, k);
+    if (was_held) s.forget(g);
+    return was_held ? released::yes : released::lost;
 }
+
+std::stop_token lock_table::lost(session& s, const key&, mode, const grant& g) { return s.lost(g); }
 
 void lock_table::sever(session& s, const grant& g) noexcept {
     if (s.id_ == g.session) s.close();

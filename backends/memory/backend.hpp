@@ -28,8 +28,9 @@ struct lock_table {
     static void sever(session& s, const grant& g) noexcept;
     [[nodiscard]] static std::vector<holder> holders(session& s, const key& k);
     [[nodiscard]] static fencing_token token(const grant& g) noexcept { return g.token; }
+    [[nodiscard]] static std::stop_token lost(session& s, const key& k, mode m, const grant& g);
 };
 
-static_assert(shared_backend<lock_table> && backend<lock_table> && fencing_backend<lock_table>);
+static_assert(shared_backend<lock_table> && backend<lock_table> && fencing_backend<lock_table> && loss_signalling_backend<lock_table>);
 
 }  // namespace dlock::memory

@@ -9,7 +9,7 @@
 //     dlock::memory::lock lock{db, "user/001"};         // not locked yet
 //
 //     { std::scoped_lock held{lock};  /* only here */ }
-//     db.close();                                       // as if the connection had broken: every lock on it is lost
+//     db.close();                                       // as if the connection had broken: every lock on it is lost, and told so
 //
 // A program whose code takes its lock type as a parameter runs in a test on memory::lock as it does on postgresql::lock.
 // Not a mutex: std::mutex and std::shared_mutex are what threads of one process should use.

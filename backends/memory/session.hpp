@@ -9,8 +9,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
 
+#include <dlock/detail/loss_signal.hpp>
 #include <dlock/memory/server.hpp>
 
 namespace dlock::memory {
@@ -27,7 +31,7 @@ public:
     session& operator=(const session&) = delete;
 
     /// Ends the session, as a network or an administrator does: its locks are free, who waits in it gets errc::lost, and
-    /// so does every later use.
+    /// so does every later use. What lost() gave for its locks is told; the callbacks run before this returns.
     void close() noexcept;
 
     /// Ends the session and begins another one: what was held is lost.
@@ -38,9 +42,14 @@ public:
 private:
     friend struct lock_table;
 
+    [[nodiscard]] std::stop_token lost(const grant& g);
+    void forget(const grant& g) noexcept;
+
     server& server_;
     const std::string description_;
     std::atomic<std::uint64_t> id_;  ///< 0: closed
+    std::mutex mutex_;               ///< so that each loss signal goes with its id
+    std::shared_ptr<detail::loss_signal> losses_;
 };
 
 }  // namespace dlock::memory

@@ -222,12 +222,10 @@ bool scrub(soci::session& session) noexcept {
             on->sever();
             return false;
         }
-        while (!on->held().empty()) {
-            const auto serial = on->held().back().serial;
-            if (release_key(*on, on->held().back().key) == released::pending) on->sever();
-            on->forget(serial);
+        for (std::size_t i = 0; i < on->held().size(); ++i) {  // a release that fails severs, and nothing is held then
+            if (release_key(*on, on->held()[i].key) == released::pending) on->sever();
         }
-        on->lose_all();  // for lock objects that are still there
+        on->lose_all();  // for lock objects that are still there, which are told
         return on->serves(session);
     } catch (const std::exception&) {
         return false;

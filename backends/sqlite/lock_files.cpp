@@ -134,6 +134,9 @@ fencing_token lock_files::draw(const std::stop_token& stop) {
         fencing_token drawn;
         std::exception_ptr error;
         try {
+            // SQLite names a journal by its database's path: a draw from a file that has lost its name would write into, and
+            // delete, the journal of the new one. https://www.sqlite.org/howtocorrupt.html#unlink
+            if (fence_ && !fence_->in_place()) fence_.reset();
             if (!fence_) fence_.emplace(file);
             drawn = fence_->draw(stop);
         } catch (...) {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <map>
 #include <ostream>
+#include <set>
 #include <sstream>
 #include <string_view>
 #include <system_error>
@@ -21,8 +22,9 @@
 namespace dlock::testing {
 namespace {
 
-constexpr std::array<std::string_view, 11> names{"opened", "invoked", "granted", "refused", "releasing", "released",
-                                                 "lost", "kills_process", "kills_session", "stops_server", "server_ended"};
+constexpr std::array<std::string_view, 15> names{"opened", "invoked", "granted", "refused", "releasing",
+                                                 "released", "lost", "failed", "kills_process", "kills_session",
+                                                 "session_ended", "stops_server", "server_ended", "takes_files", "files_taken"};
 
 std::string text(const hold& h) {
     std::ostringstream out;
@@ -46,7 +48,8 @@ public:
         switch (e.what) {
             case happening::opened:
                 actor.session = e.session;
-                actor.session_dead = false;
+                actor.session_dead = dying_.contains(e.session);
+                actor.files_gone = false;
                 break;
             case happening::invoked: actor.invoked[e.key] = e.at; break;
             case happening::granted: grant(actor, e); break;
@@ -54,24 +57,29 @@ public:
                 if (const auto held = actor.held.find(e.key); held != actor.held.end()) {
                     end(held->second, e.at);
                     actor.held.erase(held);
-                } else if (!dead(actor)) {
+                } else if (!may_have_lost(actor)) {
                     broken(rule::well_formed, "released what was not held: ", e);
                 }
                 break;
             case happening::lost:
-                if (!dead(actor)) broken(rule::loss_has_cause, "nobody had ended the session: ", e);
+                if (!may_have_lost(actor)) broken(rule::loss_has_cause, "nobody had ended the session: ", e);
+                break;
+            case happening::failed:
+                if (!files_going_ && files_since_ == 0) broken(rule::loss_has_cause, "nobody had taken files away: ", e);
                 break;
             case happening::kills_process:
                 end_all(actor, e.at);
                 actor.process_dead = true;
                 break;
             case happening::kills_session:
+                dying_.insert(e.session);
                 for (auto& [id, each] : actors_) {
                     if (each.session != e.session) continue;
                     end_all(each, e.at);
                     each.session_dead = true;
                 }
                 break;
+            case happening::session_ended: dying_.erase(e.session); break;
             case happening::stops_server:
                 server_dying_ = true;
                 for (auto& [id, each] : actors_) end_all(each, e.at);
@@ -79,6 +87,15 @@ public:
             case happening::server_ended:  // also of the sessions that were opened since
                 server_dying_ = false;
                 for (auto& [id, each] : actors_) each.session_dead = true;
+                break;
+            case happening::takes_files:
+                files_going_ = true;
+                for (auto& [id, each] : actors_) end_all(each, e.at);
+                break;
+            case happening::files_taken:
+                files_going_ = false;
+                files_since_ = e.at;
+                for (auto& [id, each] : actors_) each.files_gone = true;
                 break;
             case happening::refused:
             case happening::released: break;
@@ -89,18 +106,21 @@ private:
     struct actor_state {
         std::uint64_t session = 0;
         bool session_dead = false, process_dead = false;
+        bool files_gone = false;  ///< once or more since the session was opened
         std::map<std::uint16_t, std::int64_t> invoked;
         std::map<std::uint16_t, std::size_t> held;  ///< which of the holds
     };
 
     [[nodiscard]] bool dead(const actor_state& actor) const { return actor.session_dead || actor.process_dead || server_dying_; }
 
+    [[nodiscard]] bool may_have_lost(const actor_state& actor) const { return dead(actor) || files_going_ || actor.files_gone; }
+
     void grant(actor_state& actor, const event& e) {
         const auto invoked = actor.invoked.find(e.key);
         if (invoked == actor.invoked.end()) broken(rule::well_formed, "granted without being asked: ", e);
         hold h{.actor = e.actor, .key = e.key, .how = e.how, .token = e.token,
                .invoked = invoked == actor.invoked.end() ? e.at : invoked->second, .told = e.at};
-        if (dead(actor)) {
+        if (dead(actor) || files_going_ || h.invoked < files_since_) {
             h.until = e.at;
         } else if (!actor.held.emplace(e.key, out_.holds.size()).second) {
             broken(rule::one_holder, "granted what it holds already: ", e);
@@ -123,7 +143,10 @@ private:
 
     verdict& out_;
     std::map<std::uint32_t, actor_state> actors_;
+    std::set<std::uint64_t> dying_;  ///< sessions that are being killed
     bool server_dying_ = false;
+    bool files_going_ = false;
+    std::int64_t files_since_ = 0;  ///< since when there are new ones
 };
 
 /// Holds of one key that are not empty, in the order in which they were told.

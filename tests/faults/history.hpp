@@ -7,10 +7,11 @@
 // be judged, begins when the holder has been told, which is later than the grant, and ends at the earliest of
 //   - the call of unlock(), which is earlier than the release;
 //   - the moment before the holder's process was killed;
-//   - the moment before its session was killed, or the whole server, as the injector wrote it down. The holder cannot
-//     know yet, and still believes; the promise is about sessions.
+//   - the moment before its session was killed, or the whole server, or the files that are the locks of SQLite were taken
+//     away, as the injector wrote it down. The holder cannot know yet, and still believes; the promise is about sessions.
 // Hence every hold is a part of the true one, and two that overlap are a violation whatever the delays. Being stopped
-// (SIGSTOP) or slow ends no hold. A grant that is told after its session was killed is empty: it excludes nobody.
+// (SIGSTOP) or slow ends no hold. A grant that is told after its session was killed is empty: it excludes nobody. So is one
+// that was asked for before the files were gone, which can be of the old ones.
 //
 // Being told of a loss ends no hold that was not over: a loss whose cause nobody has written down is a violation itself.
 #pragma once
@@ -35,11 +36,15 @@ enum class happening : std::uint8_t {
     releasing,  ///< it is about to call unlock()
     released,   ///< unlock() has returned
     lost,       ///< it was told that it has lost the lock, or its session
+    failed,     ///< it was told of an error of the server that can only come from files that were taken away
     // of the injector
     kills_process,  ///< it is about to kill the worker
     kills_session,  ///< it is about to kill the server's side of `session`; written down only if there was one
+    session_ended,  ///< that is done: a pooler may have given it to another client meanwhile
     stops_server,   ///< it is about to kill the server
     server_ended,   ///< the server is gone, and with it every session that was opened before
+    takes_files,    ///< it is about to take away the files that are the locks
+    files_taken,    ///< they are gone, and with them every grant that was asked for before; sessions go on with new ones
 };
 
 struct event {

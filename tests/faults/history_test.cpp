@@ -211,6 +211,70 @@ TEST_F(History, TheEndOfTheServerEndsAllHoldsAndTheSessionsThatWereOpenedMeanwhi
     EXPECT_EQ(broken(), rules{rule::one_holder}) << "the new server's locks count";
 }
 
+TEST_F(History, TheEndOfTheFilesEndsAllHoldsAndNoSession) {
+    takes(a, 1);
+    does(0, takes_files);
+    does(0, files_taken);
+    takes(b, 2);
+    does(a, lost);
+    does(a, releasing);
+    gives_back(b);
+    takes(a, 3);
+    gives_back(a);
+    EXPECT_EQ(broken(), rules{});
+    takes(a, 4);
+    takes(b, 5);
+    gives_back(a);
+    gives_back(b);
+    EXPECT_EQ(broken(), rules{rule::one_holder}) << "the locks of the new files count";
+}
+
+TEST_F(History, AGrantThatWasAskedForBeforeTheFilesWereGoneExcludesNobody) {
+    does(a, invoked);
+    does(0, takes_files);
+    takes(b);
+    does(0, files_taken);
+    does(a, granted);
+    takes(b, 0, mode::exclusive, 2);
+    takes(b);
+    gives_back(b);
+    does(a, lost);
+    EXPECT_EQ(broken(), (rules{rule::grant_ends})) << "of the other key";
+}
+
+TEST_F(History, AFileThatNobodyTookIsNoExcuseForANewSession) {
+    does(0, takes_files);
+    does(0, files_taken);
+    does(a, lost);
+    does(a, failed);
+    EXPECT_EQ(broken(), rules{});
+    reconnects(a, 300);
+    does(a, lost);
+    EXPECT_EQ(broken(), rules{rule::loss_has_cause});
+}
+
+TEST_F(History, AFailureWithoutFilesThatWereTakenIsFound) {
+    does(a, failed);
+    EXPECT_EQ(broken(), rules{rule::loss_has_cause});
+}
+
+TEST_F(History, ASessionThatIsBeingKilledIsDeadForWhoGetsItMeanwhile) {
+    events_.push_back({.at = ++now_, .session = 300, .what = kills_session});
+    reconnects(a, 300);  // from a pooler
+    takes(a);
+    events_.push_back({.at = ++now_, .session = 300, .what = session_ended});
+    takes(b);
+    does(a, lost);
+    gives_back(b);
+    EXPECT_EQ(broken(), rules{});
+    reconnects(a, 300);
+    takes(a);
+    takes(b);
+    gives_back(a);
+    gives_back(b);
+    EXPECT_EQ(broken(), rules{rule::one_holder}) << "another session of that number";
+}
+
 // --- tokens
 
 TEST_F(History, ATokenThatFallsIsFound) {

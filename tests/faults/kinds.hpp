@@ -9,6 +9,7 @@
 // | Kind::session | what a worker opens: get() for the lock, id() as the server knows it       |
 // | begin, end    | around a hold: of the transaction, if there is one. end(false) rolls back  |
 // | releases      | whether unlock() exists; otherwise end() releases                          |
+// | of_files      | whether locks are files, which can be taken away under a session           |
 #pragma once
 
 #include <unistd.h>
@@ -17,9 +18,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include <soci/mysql/soci-mysql.h>
-#include <soci/postgresql/soci-postgresql.h>
 #include <soci/soci.h>
 
 #include <dlock/mysql.hpp>
@@ -33,15 +34,21 @@ class postgresql_session {
 public:
     explicit postgresql_session(const std::string& url) : db_{url} {}
     [[nodiscard]] soci::session& get() noexcept { return db_; }
-    [[nodiscard]] std::uint64_t id() {
-        const auto* const raw = static_cast<soci::postgresql_session_backend*>(db_.get_backend())->conn_;
-        return static_cast<std::uint64_t>(PQbackendPID(raw));
+    [[nodiscard]] std::uint64_t id() {  // asked for: a pooler tells its clients another one
+        int pid = 0;
+        db_ << "SELECT pg_backend_pid()", soci::into(pid);
+        return static_cast<std::uint64_t>(pid);
     }
     void begin() {}
     void end(bool) {}
 
 protected:
     soci::session db_;
+};
+
+class postgresql_pooled_session : public postgresql_session {
+public:
+    explicit postgresql_pooled_session(const std::string& url) : postgresql_session{url} { postgresql::assume_session_pooling(db_); }
 };
 
 class postgresql_transaction_session : public postgresql_session {
@@ -97,7 +104,7 @@ template <class Session, class Lock, bool Shares, bool Releases = true>
 struct blocking {
     using session = Session;
     using lock = Lock;
-    static constexpr bool shares = Shares, releases = Releases;
+    static constexpr bool shares = Shares, releases = Releases, of_files = std::is_same_v<Session, sqlite_session>;
     static auto make(session& on, const std::string& name) { return std::make_unique<lock>(on.get(), name); }
 };
 
@@ -111,6 +118,7 @@ struct polling : Kind {
 };
 
 using postgresql_kind = blocking<postgresql_session, postgresql::fenced_lock, true>;
+using postgresql_pooled_kind = blocking<postgresql_pooled_session, postgresql::fenced_lock, true>;
 using postgresql_transaction_kind = blocking<postgresql_transaction_session, postgresql::transaction_lock, true, false>;
 using mysql_kind = blocking<mysql_session, mysql::fenced_lock, false>;
 using sqlite_kind = blocking<sqlite_session, sqlite::fenced_lock, true>;
@@ -120,6 +128,8 @@ template <class Run>
 bool with_kind(const std::string& name, Run run) {
     if (name == "postgresql") run.template operator()<postgresql_kind>();
     else if (name == "postgresql_poll") run.template operator()<polling<postgresql_kind>>();
+    else if (name == "postgresql_pooled") run.template operator()<postgresql_pooled_kind>();
+    else if (name == "postgresql_pooled_poll") run.template operator()<polling<postgresql_pooled_kind>>();
     else if (name == "postgresql_transaction") run.template operator()<postgresql_transaction_kind>();
     else if (name == "mysql") run.template operator()<mysql_kind>();
     else if (name == "mysql_poll") run.template operator()<polling<mysql_kind>>();

@@ -122,9 +122,10 @@ TEST_F(Loss, ReconnectsAndResetsAreTold) {
     postgresql::lock x{a, "x"};
     const auto told_by = [&](auto event) {
         EXPECT_TRUE(x.try_lock_for(30s));
-        bell told{x.lost()};
+        const auto lost = x.lost();
+        EXPECT_FALSE(lost.stop_requested());
         event();
-        EXPECT_TRUE(told.heard());
+        EXPECT_TRUE(lost.stop_requested()) << "by the thread that did it, before it went on";
         EXPECT_EQ(x.state(), lock_state::lost);
         std::error_code ec;
         x.unlock(ec);

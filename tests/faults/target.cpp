@@ -2,10 +2,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "tests/faults/target.hpp"
 
+#include <fcntl.h>
+#include <stdio.h>
+
+#include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <type_traits>
+#include <vector>
 
 #include <soci/soci.h>
 
@@ -14,6 +21,7 @@
 
 #include "tests/servers/mariadb_server.hpp"
 #include "tests/servers/mysql_server.hpp"
+#include "tests/servers/pgbouncer.hpp"
 #include "tests/servers/postgresql_server.hpp"
 #include "tests/servers/temporary_directory.hpp"
 
@@ -30,7 +38,7 @@ std::optional<std::uint64_t> ask(soci::session& admin, const std::string& query)
 
 class on_postgresql : public target {
 public:
-    on_postgresql() { postgresql::create_fence(*admin_); }
+    explicit on_postgresql(const postgresql_server::options& what = {}) : server_{what} { postgresql::create_fence(*admin_); }
 
     std::string where() const override { return server_.url(); }
     std::vector<std::string> kinds() const override {
@@ -57,6 +65,9 @@ public:
 
     bool in_use() override { return ask(*admin_, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' LIMIT 1").has_value(); }
 
+protected:
+    [[nodiscard]] const postgresql_server& server() const noexcept { return server_; }
+
 private:
     bool signal(const std::string& how, std::uint64_t pid) {
         return ask(*admin_, "SELECT " + how + "(" + std::to_string(pid) + ")::int::bigint") == 1;
@@ -67,11 +78,25 @@ private:
     int crashes_ = 0;
 };
 
+class behind_pgbouncer : public on_postgresql {
+public:
+    std::string where() const override { return pooler_.url(); }
+    std::vector<std::string> kinds() const override {
+        return {"postgresql_pooled", "postgresql_pooled", "postgresql_pooled_poll", "postgresql_transaction"};
+    }
+
+private:
+    // Without the setting it would wait for fifteen seconds before it asks a server again that was down.
+    pgbouncer pooler_{server(), pool_mode::session, {.settings = {"server_login_retry=0.02"}}};
+};
+
 template <class Server>
 class on_mysql : public target {
     static constexpr bool is_mariadb = std::is_same_v<Server, mariadb_server>;
 
 public:
+    explicit on_mysql(const mysql_family::options& what = {}) : server_{what} {}
+
     std::string where() const override { return server_.url(); }
     std::vector<std::string> kinds() const override { return {"mysql", "mysql", "mysql_poll"}; }
     int keys() const override { return is_mariadb ? 2 : 1; }  // the genuine one is a 5.6: one lock per session
@@ -117,9 +142,30 @@ private:
 
 class on_sqlite : public target {
 public:
-    std::string where() const override { return (folder_.path() / "locks").string(); }
+    std::string where() const override { return directory().string(); }
     std::vector<std::string> kinds() const override { return {"sqlite", "sqlite", "sqlite_poll"}; }
     bool is_server() const override { return false; }
+
+    /// Now by an empty directory that is there instead at once, now without one: the next session makes it.
+    bool take_files_away() override {
+        const auto other = folder_.path() / "other";
+        if (++removals_ % 2 == 0) {
+            std::filesystem::create_directory(other);
+            if (::renameat2(AT_FDCWD, directory().c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) != 0) {
+                const int error = errno;
+                std::filesystem::remove(other);
+                if (error == ENOENT) return false;
+                throw std::system_error{error, std::generic_category(), "renameat2"};
+            }
+        } else {
+            std::error_code failed;
+            std::filesystem::rename(directory(), other, failed);
+            if (failed == std::errc::no_such_file_or_directory) return false;
+            if (failed) throw std::system_error{failed, "rename"};
+        }
+        std::filesystem::remove_all(other);
+        return true;
+    }
 
     bool in_use() override {
         sqlite::session mine{where()};
@@ -128,13 +174,23 @@ public:
     }
 
 private:
+    [[nodiscard]] std::filesystem::path directory() const { return folder_.path() / "locks"; }
+
     temporary_directory folder_;
+    int removals_ = 0;
 };
 
 }  // namespace
 
 std::unique_ptr<target> postgresql_target() { return std::make_unique<on_postgresql>(); }
+std::unique_ptr<target> postgresql_tcp_target() {
+    return std::make_unique<on_postgresql>(postgresql_server::options{.tcp = true});
+}
+std::unique_ptr<target> pgbouncer_target() { return std::make_unique<behind_pgbouncer>(); }
 std::unique_ptr<target> mariadb_target() { return std::make_unique<on_mysql<mariadb_server>>(); }
+std::unique_ptr<target> mariadb_tcp_target() {
+    return std::make_unique<on_mysql<mariadb_server>>(mysql_family::options{.tcp = true});
+}
 std::unique_ptr<target> mysql56_target() { return std::make_unique<on_mysql<mysql_server>>(); }
 std::unique_ptr<target> sqlite_target() { return std::make_unique<on_sqlite>(); }
 

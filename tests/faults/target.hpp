@@ -31,6 +31,9 @@ public:
     /// Cancels what it is waiting for, as an administrator would.
     virtual bool cancel(std::uint64_t) { return false; }
 
+    /// Takes away the files that are the locks, where they are files. False: they are not.
+    virtual bool take_files_away() { return false; }
+
     /// Ends the server without notice; returns when it is gone.
     virtual void crash() {}
     virtual void restart() {}
@@ -43,7 +46,10 @@ protected:
 };
 
 [[nodiscard]] std::unique_ptr<target> postgresql_target();
+[[nodiscard]] std::unique_ptr<target> postgresql_tcp_target();
+[[nodiscard]] std::unique_ptr<target> pgbouncer_target();  ///< in front of a PostgreSQL, in session mode
 [[nodiscard]] std::unique_ptr<target> mariadb_target();
+[[nodiscard]] std::unique_ptr<target> mariadb_tcp_target();
 [[nodiscard]] std::unique_ptr<target> mysql56_target();
 [[nodiscard]] std::unique_ptr<target> sqlite_target();
 

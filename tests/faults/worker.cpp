@@ -89,6 +89,11 @@ private:
             if (error.reason() == errc::lost) {
                 note(happening::lost, 0);
                 close();
+            } else if (Kind::of_files && error.reason() == errc::server_error) {
+                std::cerr << "worker " << task_.actor << ": " << error.what() << " (" << error.native() << ")\n";
+                note(happening::failed, 0);
+                surviving(&worker::finish);
+                close();  // the next session makes the directory, if that is what is missing
             } else if (error.reason() == errc::cancelled) {
                 surviving(&worker::finish);
             } else {

@@ -317,6 +317,60 @@ TEST_F(MemorySession, ReconnectedMeansLost) {
     EXPECT_TRUE(held.try_lock());
 }
 
+TEST_F(MemorySession, TellsOfItsEndWhatItsLocksHave) {
+    lock held{a, "k"}, given_back{a, "j"}, elsewhere{b, "i"};
+    held.lock();
+    given_back.lock_shared();
+    elsewhere.lock();
+    const auto lost = held.lost(), silent = given_back.lost(), others = elsewhere.lost();
+    given_back.unlock();
+    bool free = false;
+    const std::stop_callback told{lost, [&] {
+                                      a.close();  // again, and from within
+                                      free = lock(c, "k").try_lock();
+                                  }};
+    EXPECT_FALSE(lost.stop_requested());
+    std::thread{[&] { a.close(); }}.join();
+    EXPECT_TRUE(free) << "told before it was free, or not at all";
+    EXPECT_TRUE(held.lost().stop_requested());
+    EXPECT_TRUE(given_back.lost().stop_requested()) << "of a lock that is not held";
+    EXPECT_FALSE(silent.stop_requested());
+    EXPECT_FALSE(others.stop_requested());
+    EXPECT_EQ(held.state(), dlock::lock_state::lost);
+}
+
+TEST_F(MemorySession, ReconnectedTellsOfTheLossAndNotOfTheNextGrant) {
+    lock held{a, "k"};
+    held.lock();
+    const auto before = held.lost();
+    EXPECT_FALSE(before.stop_requested());
+    a.reconnect();
+    EXPECT_TRUE(before.stop_requested());
+    held.lock();
+    const auto after = held.lost();
+    EXPECT_FALSE(after.stop_requested());
+    held.unlock();
+    a.close();
+    EXPECT_FALSE(after.stop_requested()) << "it had been given back";
+}
+
+TEST_F(MemorySession, ClosedAtTheInstantOfTheQuestionTellsAllTheSame) {
+    for (int i = 0; i < 300; ++i) {
+        session s{here};
+        lock held{s, "k"};
+        held.lock();
+        std::atomic<bool> go = false;
+        std::thread closer{[&] {
+            while (!go) std::this_thread::yield();
+            s.close();
+        }};
+        go = true;
+        const auto lost = held.lost();
+        closer.join();
+        ASSERT_TRUE(lost.stop_requested()) << "round " << i;
+    }
+}
+
 TEST_F(MemorySession, SeveredOnlyIfItIsTheOneThatWasGranted) {
     const auto before = lock_table::try_acquire(a, "k", mode::exclusive);
     a.reconnect();

@@ -318,16 +318,19 @@ TEST_P(MySQL, APooledSessionGoesBackWithoutALockAndWithoutATransaction) {
     soci::connection_pool pool{1};
     pool.at(0).open(url());
     std::unique_ptr<lock> outlives;
+    std::stop_token lost;
     {
         pooled_session db{pool};
         mysql::accept_one_lock_per_session(db);
         outlives = std::make_unique<lock>(db.session(), "k");
         outlives->lock();
+        lost = outlives->lost();
         db.session() << "START TRANSACTION";
         db.session() << "INSERT INTO test.t VALUES (77)";
     }
     EXPECT_TRUE(is_free());
     EXPECT_FALSE(outlives->owns_lock());
+    EXPECT_TRUE(lost.stop_requested());
     {
         pooled_session db{pool};
         EXPECT_EQ(ask(db.session(), "SELECT COUNT(*) FROM test.t WHERE x=77"), "0") << "rolled back";

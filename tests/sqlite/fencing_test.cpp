@@ -343,6 +343,15 @@ TEST_F(SqliteFence, WhoFindsTheCounterLockedWaits) {
     EXPECT_GT(mine.token(), before);
 }
 
+TEST_F(SqliteFence, ACounterThatWasDeletedIsNotTouchedAgain) {  // its journal's name is that of the new one
+    const auto before = draw(a);
+    const intruder old{file()};  // who touches it waits for this one, ten seconds
+    fs::remove(file());
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_GT(draw(a), before);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+}
+
 TEST_F(SqliteFence, AStopRequestEndsThatWaitAndNothingIsHeld) {
     draw(a);
     const intruder other{file()};

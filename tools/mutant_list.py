@@ -1,0 +1,199 @@
+# SPDX-FileCopyrightText: the dlock authors
+# SPDX-License-Identifier: BSL-1.0
+"""What mutants.py breaks, and the smallest test that must notice. tests/mutants holds that each text is still there.
+
+Neighbours in the list share files and tests, so that little is built again between them. A text should be as short as it
+can be and still occur once: the more it says, the sooner it is stale.
+"""
+
+import typing
+
+
+class Mutant(typing.NamedTuple):
+    name: str
+    tests: str  # labels, with spaces between them
+    filter: str  # of GoogleTest
+    edits: typing.List[typing.Tuple[str, str, str]]  # file, what stands there, what shall stand there
+
+
+LOCK = "dlock/lock.hpp"
+ACQUIRER = "dlock/detail/acquirer.hpp"
+LEASED = "dlock/leased_lock.hpp"
+WATCH = "backends/soci/end_watch.cpp"
+POSTGRESQL = "backends/postgresql/backend.cpp"
+POSTGRESQL_CONNECTION = "backends/postgresql/connection.cpp"
+POSTGRESQL_SQL = "backends/postgresql/sql.hpp"
+MYSQL = "backends/mysql/backend.cpp"
+MYSQL_CONNECTION = "backends/mysql/connection.cpp"
+MYSQL_SQL = "backends/mysql/sql.hpp"
+SQLITE = "backends/sqlite/backend.cpp"
+SQLITE_FILE = "backends/sqlite/lock_file.cpp"
+SQLITE_FILES = "backends/sqlite/lock_files.cpp"
+SQLITE_SQL = "backends/sqlite/sql.hpp"
+MEMORY = "backends/memory/server.cpp"
+
+CORE_TEST = "//tests/core:core_test"
+POSTGRESQL_CONFORMANCE = "//tests/conformance:postgresql_conformance_test"
+POSTGRESQL_TEST = "//tests/postgresql:postgresql_test"
+POSTGRESQL_GHOSTS = "//tests/postgresql:ghost_lock_test"
+POSTGRESQL_FENCE = "//tests/postgresql:fencing_test"
+MYSQL_CONFORMANCE = "//tests/conformance:mysql_conformance_test"
+MYSQL_TEST = "//tests/mysql:mysql_test"
+SQLITE_CONFORMANCE = "//tests/conformance:sqlite_conformance_test"
+SQLITE_LOSS = "//tests/sqlite:loss_test"
+SQLITE_FENCE = "//tests/sqlite:fencing_test"
+MEMORY_TEST = "//tests/memory:memory_test"
+LEASE_TEST = "//tests/faults:lease_test"
+LOSS_TEST = "//tests/faults:loss_test"
+PREFLIGHT_TEST = "//tests/faults:preflight_test"
+
+MUTANTS = [
+    # --- the core: what every backend has in common
+    Mutant("unlock does nothing", CORE_TEST, "Unlock.*",
+           [(LOCK, "        const auto outcome = release();\n", "        const auto outcome = released::yes;\n")]),
+    Mutant("the destructor forgets", CORE_TEST, "Destructor.*",
+           [(LOCK, "if (this->grant_ && release() == released::pending)", "if (false)")]),
+    Mutant("try_lock always true", CORE_TEST, "LockTable.*",
+           [(ACQUIRER, "return granted(m, Backend::try_acquire(session_, key_, m));",
+             "(void)granted(m, Backend::try_acquire(session_, key_, m));\n        return true;")]),
+    Mutant("timed wait always true", CORE_TEST, "LockTable.*",
+           [(ACQUIRER, "return granted(m, wait_.template acquire_until<Backend>(session_, key_, m, until, stop));",
+             "(void)granted(m, wait_.template acquire_until<Backend>(session_, key_, m, until, stop));\n        return true;")]),
+    Mutant("zero waits for ever", CORE_TEST, "AtMost*OfNothing*",
+           [(ACQUIRER, "if (until.expired() && !stop.stop_requested()) return try_lock(m);",
+             "if (until.expired() && !stop.stop_requested()) until = deadline::never();")]),
+    Mutant("milliseconds for seconds, every deadline", CORE_TEST, "Deadline.*",
+           [("dlock/deadline.hpp", "std::chrono::ceil<clock::duration>(wait)}", "std::chrono::ceil<clock::duration>(wait) * 1000}")]),
+    Mutant("hash bytes reversed", "//tests/keys:keys_test", "*",
+           [("dlock/detail/blake2b.hpp", "digest[i] = state[i];", "digest[DigestSize - 1 - i] = state[i];")]),
+
+    # --- leases and losses
+    Mutant("heartbeat stopped", LEASE_TEST, "Lease/*.IsKeptAlive*",
+           [(LEASED, "if (broken_) continue;", "if (broken_ || lease_.count() != 0) continue;")]),
+    Mutant("heartbeat that nobody answers, postgresql", LEASE_TEST, "LeaseOnPostgreSQL.ASilentServer*",
+           [("backends/postgresql/liveness.cpp", "    on->sever();\n    return false;", "    return true;")]),
+    Mutant("a lease that is over is believed", LEASE_TEST, "Lease/*.AStoppedHolder*",
+           [(LEASED, "if (ended_ || now >= until) return lock_state::lost;",
+             "if (ended_ && now >= until) return lock_state::lost;")]),
+    Mutant("loss never signalled, leases", LEASE_TEST, "Lease/*.AnEndedSession*",
+           [(LEASED, "        ended_ = true;\n        losses_.raise();\n", "        ended_ = true;\n")]),
+    Mutant("loss never signalled, by the thread that watches", LOSS_TEST, "Loss.TheEndOfTheBackend*",
+           [(WATCH, "signal->raise_for_good();", "(void)signal;")]),
+    Mutant("loss never signalled, by the thread that watches, mysql", LOSS_TEST, "Loss.OnMariaDB*",
+           [(WATCH, "signal->raise_for_good();", "(void)signal;")]),
+    Mutant("loss never signalled, by who notices first, postgresql", LOSS_TEST, "Loss.Reconnects*",
+           [(POSTGRESQL_CONNECTION, "if (losses_) losses_->raise();", "")]),
+    Mutant("loss never signalled, by who notices first, mysql", MYSQL_TEST, "*APooledSessionGoesBack*",
+           [(MYSQL_CONNECTION, "if (losses_) losses_->raise();", "")]),
+
+    # --- postgresql
+    Mutant("preflight always fine, postgresql, standby", POSTGRESQL_TEST, "PostgreSQL.AStandby*",
+           [(POSTGRESQL_CONNECTION, "in_recovery_ = answer.is_true(1);", "in_recovery_ = false;")]),
+    Mutant("preflight always fine, postgresql, CockroachDB", PREFLIGHT_TEST, "Preflight.CockroachDB*",
+           [(POSTGRESQL_CONNECTION, "locks_nothing_ = answer.is_true(2);", "locks_nothing_ = false;")]),
+    Mutant("preflight always fine, postgresql, pooler", POSTGRESQL_TEST, "PostgreSQL.APooler*",
+           [(POSTGRESQL_CONNECTION, "if (!session_pooling_ && server_pid_ != PQbackendPID(handle_)) {", "if (false) {")]),
+    Mutant("a lost lock is believed, postgresql", POSTGRESQL_TEST, "PostgreSQL.TheEndOfTheBackend*",
+           [(POSTGRESQL_CONNECTION, "if (!has_ended(handle_)) return true;", "if (!has_ended(handle_) || handle_ != nullptr) return true;")]),
+    Mutant("lock does nothing, postgresql", POSTGRESQL_CONFORMANCE, "*AWriterKeepsEveryoneOut*",
+           [(POSTGRESQL_SQL, '"($1::int8)"', '"($1::int8 # pg_backend_pid())"')]),
+    Mutant("unlock does nothing, postgresql", POSTGRESQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
+           [(POSTGRESQL_SQL, '= $3::int4 THEN "} + unlock', '= $3::int4 THEN true OR "} + unlock')]),
+    Mutant("token minted before the grant, postgresql", POSTGRESQL_FENCE, "*ATokenIsMintedAfterTheWait",
+           [(POSTGRESQL_SQL, "        granted + fixed_string{\" THEN greatest(nextval('public.dlock_fence'), 1) END",
+             "        fixed_string{\"nextval('public.dlock_fence') > 0 AND \"} + granted + fixed_string{\" THEN lastval() END")]),
+    Mutant("a token of a commit that nobody waits for, postgresql", POSTGRESQL_FENCE, "PostgreSQLFenceCrash.*",
+           [(POSTGRESQL_SQL, "WHEN 'off' THEN 'on' ", "WHEN 'off' THEN 'off' ")]),
+    Mutant("try_lock always true, postgresql", POSTGRESQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
+           [(POSTGRESQL, "if (what.fenced ? token.value == 0 : !answer.is_true(0)) return", "if (what.fenced && token.value == 0) return")]),
+    Mutant("milliseconds for seconds, postgresql", POSTGRESQL_CONFORMANCE, "*ATimedWaitFailsAfterItsTimeout*",
+           [(POSTGRESQL, "until->remaining<milliseconds>());", "until->remaining<milliseconds>() * 1000);")]),
+    Mutant("a second object not refused, postgresql", POSTGRESQL_CONFORMANCE, "*ASecondObject*",
+           [(POSTGRESQL, "if (on->find(key) != nullptr) {", "if (false) {")]),
+    Mutant("the transaction not recovered, postgresql", POSTGRESQL_TEST, "Transaction.AWaitThatTimesOut*",
+           [(POSTGRESQL, "PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()", "false")]),
+    Mutant("the guard removed, postgresql", POSTGRESQL_GHOSTS, "GhostLock.LockTimeout",
+           [(POSTGRESQL, "    constexpr int attempts = 10;",
+             "    if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) return false;\n    constexpr int attempts = 10;")]),
+    Mutant("cancel forgets to look whether it was granted, postgresql", POSTGRESQL_GHOSTS, "GhostLock.Cancel",
+           [(POSTGRESQL, "if (prove(*on, what,", "if (!(stop.stop_requested() && PQtransactionStatus(on->handle()) == PQTRANS_IDLE) && prove(*on, what,")]),
+    Mutant("cancel that comes too late keeps the grant, postgresql", POSTGRESQL_GHOSTS, "GhostLock.Cancel",
+           [(POSTGRESQL, "(void)advisory::release(session, what.key, what.mode, taken);", "")]),
+
+    # --- mysql
+    Mutant("preflight always fine, mysql", PREFLIGHT_TEST, "Preflight.AGalera*:Preflight.AReadOnly*",
+           [(MYSQL, "if (on.is_checked()) return;", "on.set_checked();\n    if (on.is_checked()) return;")]),
+    Mutant("preflight always fine, mysql, one lock per session", MYSQL_TEST, "MySQL56*OneLockPerSession*",
+           [(MYSQL, "if (!on->accepts_one_lock()) {", "if (false) {")]),
+    Mutant("preflight always fine, mysql, pooler", MYSQL_TEST, "*Loss.BehindAPooler*",
+           [(MYSQL, "if (answer.id != on->id()) {", "if (false) {")]),
+    Mutant("a lost lock is believed, mysql", MYSQL_TEST, "*Loss.OfAnIdleSession*",
+           [(MYSQL, "on.serves(session) && on.is_alive();", "on.serves(session);")]),
+    Mutant("unlock does nothing, mysql", MYSQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
+           [(MYSQL, "const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view());",
+             "const mysql::answer answer{{}, 1U};")]),
+    Mutant("lock does nothing, mysql", MYSQL_CONFORMANCE, "*AWriterKeepsEveryoneOut*",
+           [(MYSQL_SQL, "return to << \"'\" << n.value << \"'\";", "return to << \"CONCAT(CONNECTION_ID(),'\" << n.value << \"')\";")]),
+    Mutant("try_lock always true, mysql", MYSQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
+           [(MYSQL, "if (answer.value == 0U) return std::nullopt;", "if (answer.value == 0U) return grant{on, on->remember(), {}};")]),
+    Mutant("milliseconds for seconds, mysql", MYSQL_CONFORMANCE, "*ATimedWaitFailsAfterItsTimeout*",
+           [(MYSQL, "std::chrono::floor<seconds>(left) : left;", "std::chrono::floor<seconds>(left) : left * 1000;")]),
+    Mutant("the guard removed, mysql", MYSQL_TEST, "*Cancel.ByAnAdministrator*:*Cancel.AGrantThatWasOnItsWay*:*Loss.AnInterruptedProof*",
+           [(MYSQL, "    // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server\n    (void)prove_not_held(*on, key, on->id());\n",
+             "")]),
+    Mutant("cancel forgets to look whether it was granted, mysql", MYSQL_TEST, "*Loss.AGrantThatIsReportedAsAFailure*",
+           [(MYSQL, "(void)prove_not_held(*on, key, on->id());\n        if (error.reason() == errc::cancelled",
+             "if (error.reason() == errc::cancelled")]),
+    Mutant("token minted before the grant, mysql", MYSQL_TEST, "*Fencing.ATokenIsMintedAfterTheWait*",
+           [(MYSQL_SQL, '",ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,UUID_SHORT()),0) granted',
+             '" AND (@early:=UUID_SHORT())>0,ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,@early),0) granted'),
+            (MYSQL_SQL, '"SELECT ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,UUID_SHORT()) granted',
+             '"SELECT IF((@early:=UUID_SHORT())>0,ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,@early),0) granted')]),
+    Mutant("a token constant, mysql", MYSQL_TEST, "*Fencing.TokensIncrease*",
+           [(MYSQL, "fencing_token{with == fencing::yes ? *answer.value : 0}", "fencing_token{with == fencing::yes ? 7U : 0U}")]),
+
+    # --- sqlite
+    Mutant("lock does nothing, sqlite", SQLITE_CONFORMANCE, "*AWriterKeepsEveryoneOut*",
+           [(SQLITE_SQL, '"BEGIN EXCLUSIVE"', '"BEGIN"'), (SQLITE_FILE, "if (state == wanted &&", "if ((state == wanted || wanted != 0) &&")]),
+    Mutant("unlock does nothing, sqlite", SQLITE_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
+           [(SQLITE_FILES, "    at->file.release();\n", ""), (SQLITE_FILES, "if (!in_place || !at->file.unlocked()) {", "if (!in_place) {")]),
+    Mutant("try_lock always true, sqlite", SQLITE_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
+           [(SQLITE_FILE, "if ((code & 0xff) == SQLITE_BUSY) return false;", "if ((code & 0xff) == SQLITE_BUSY) return true;")]),
+    Mutant("cancel forgets to look whether it was granted, sqlite", "//tests/sqlite:wait_test", "SqliteWait.RacingWithAStopRequest*",
+           [(SQLITE_FILES, "        if (granted) {\n",
+             "        if (granted && stop.stop_requested()) throw lock_error{errc::cancelled, \"\"};\n        if (granted) {\n")]),
+    Mutant("a grant on a file that is gone, sqlite", SQLITE_LOSS, "SqliteLoss.GrantIsNever*:SqliteLoss.WhoWaits*",
+           [(SQLITE_FILES, "if (!at->file.in_place()) {  // a lock", "if (false) {  // a lock")]),
+    Mutant("a lost lock is believed, sqlite", SQLITE_LOSS, "SqliteLoss.DeletedFile*",
+           [(SQLITE_FILES, "return at && (*at)->file.in_place();", "return at.has_value();")]),
+    Mutant("token minted before the grant, sqlite", SQLITE_FENCE, "SqliteFence.ATokenIsDrawnAfterTheWait",
+           [(SQLITE, "    auto taken = lock_database::acquire_until(",
+             "    const auto early = s.files_->draw(stop);\n    auto taken = lock_database::acquire_until("),
+            (SQLITE, "taken->token = s.files_->draw(stop);", "taken->token = early;")]),
+    Mutant("a token without a lock: kept when none can be drawn, sqlite", SQLITE_FENCE, "SqliteFence.*NothingIsHeld*",
+           [(SQLITE, "        (void)release(s, k, m, *taken);\n", "")]),
+
+    Mutant("a counter that is gone is drawn from, sqlite", SQLITE_FENCE, "SqliteFence.ACounterThatWasDeleted*",
+           [(SQLITE_FILES, "if (fence_ && !fence_->in_place()) fence_.reset();", "")]),
+
+    # --- memory
+    Mutant("loss never signalled, memory", MEMORY_TEST, "MemorySession.*",
+           [("backends/memory/session.cpp", "if (losses) losses->raise();", "if (losses) losses.reset();")]),
+    Mutant("loss signalled to the next session, memory", MEMORY_TEST, "MemorySession.*",
+           [("backends/memory/session.cpp", "losses = std::move(losses_);", "losses = losses_;")]),
+    Mutant("loss that comes while one asks is not signalled, memory", MEMORY_TEST, "MemorySession.*",
+           [("backends/memory/session.cpp", "if (id_ != g.session) return detail::loss_signal::raised();", "")]),
+    Mutant("lock does nothing, memory", MEMORY_TEST, "MemorySession.ReconnectedMeansLost",
+           [(MEMORY, "return a == mode::exclusive || b == mode::exclusive;", "return a != a || b != b;")]),
+    Mutant("unlock does nothing, memory", MEMORY_TEST, "MemorySession.ReconnectedMeansLost:MemoryCancel.EndsAWait*",
+           [(MEMORY, "    if (at == slots_.end()) return false;\n", "    if (at == slots_.end()) return false;\n    if (at != slots_.end()) return true;\n")]),
+    Mutant("try_lock always true, memory", MEMORY_TEST, "MemorySession.ReconnectedMeansLost",
+           [(MEMORY, "if (until.expired()) return std::nullopt;", "if (until.expired()) return grant{session, give(s, session, m)};")]),
+    Mutant("cancel forgets to look whether it was granted, memory", MEMORY_TEST, "MemoryCancel.*",
+           [(MEMORY, "if (self.end == waiter::outcome::granted) return", "if (self.end == waiter::outcome::granted && !stop.stop_requested()) return")]),
+    Mutant("token minted before the grant, memory", MEMORY_TEST, "MemoryFence.*",
+           [(MEMORY, "s.queue.push_back(&self);", "self.token = {++last_token_};\n    s.queue.push_back(&self);"),
+            (MEMORY, "first.token = give(", "(void)give(")]),
+    Mutant("a token minted when the waiter wakes up, memory", MEMORY_TEST, "MemoryFence.*",
+           [(MEMORY, "return grant{session, self.token};", "return grant{session, {++last_token_}};")]),
+]
