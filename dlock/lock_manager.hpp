@@ -193,10 +193,12 @@ private:
         entry* const found = find(k, g);
         if (found == nullptr) return released::lost;
         entry& e = *found;
-        e.on->losses.forget(g.ticket);
-        if (--e.holders > 0) return released::yes;
-        if (!e.queue.empty() && e.queue.front().wanted == e.held_in && !closed_ && has_turn(e)) {
-            admit(e, woken);
+        const bool hands_over =
+            e.holders == 1 && !e.queue.empty() && e.queue.front().wanted == e.held_in && !closed_ && has_turn(e);
+        if (e.holders > 1 || hands_over) {
+            e.on->losses.forget(g.ticket);
+            --e.holders;
+            if (hands_over) admit(e, woken);
             locked.unlock();
             return released::yes;
         }
@@ -212,13 +214,16 @@ private:
         --c->held;
         --held_;
         e.release = number;
+        if (number != 0) c->losses.forget(g.ticket);
         if (c->over) e.on.reset();
         settle(e, woken);
         forget_answered();
         watch_for_answers();
         if (closed_) settled_.notify_all();
         locked.unlock();
-        return number != 0 ? released::yes : released::lost;
+        if (number != 0) return released::yes;
+        lose(c);
+        return released::lost;
     }
 
     bool holds(const key_type& k, const grant_type& g) noexcept {
@@ -233,10 +238,14 @@ private:
     }
 
     void sever(const grant_type& g) noexcept {
-        const guard locked{mutex_};
-        for (auto& [k, e] : table_) {
-            if (e.epoch == g.epoch) e.on->pipe.sever();
+        handle on;
+        {
+            const guard locked{mutex_};
+            for (auto& [k, e] : table_) {
+                if (e.epoch == g.epoch) on = e.on;
+            }
         }
+        if (on) on->pipe.sever();  // without the mutex: it may tell of the loss before it returns
     }
 
     std::vector<holder> holders(const key_type& k) {

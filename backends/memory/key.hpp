@@ -7,8 +7,10 @@
 #include <compare>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include <dlock/keys/integer_pair_key.hpp>
@@ -28,3 +30,15 @@ struct key {
 };
 
 }  // namespace dlock::memory
+
+template <>
+struct std::hash<dlock::memory::key> {
+    std::size_t operator()(const dlock::memory::key& k) const noexcept {
+        return std::visit(
+            [](const auto& name) {
+                if constexpr (requires { name.high; }) return std::hash<std::int64_t>{}((std::int64_t{name.high} << 32) ^ name.low);
+                else return std::hash<std::decay_t<decltype(name)>>{}(name);
+            },
+            k.name);
+    }
+};

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include <dlock/error.hpp>
+
 namespace dlock::memory {
 
 session::session(server& of, std::string description)
@@ -26,6 +28,11 @@ void session::close() noexcept {
 void session::reconnect() {
     close();
     id_ = server_.open(description_);
+}
+
+std::stop_token session::lost() {
+    if (!is_open()) throw lock_error{errc::lost, "dlock: the session is closed"};
+    return lost({id_, {}});  // no grant has the token 0
 }
 
 std::stop_token session::lost(const grant& g) {

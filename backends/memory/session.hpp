@@ -37,6 +37,10 @@ public:
     /// Ends the session and begins another one: what was held is lost.
     void reconnect();
 
+    /// Tells when the session ends.
+    /// \throws lock_error  lost: it has ended
+    [[nodiscard]] std::stop_token lost();
+
     [[nodiscard]] bool is_open() const noexcept { return id_ != 0; }
 
 private:

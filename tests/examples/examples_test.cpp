@@ -76,6 +76,10 @@ TEST(Examples, LosingInterruptsTheWork) {
                                                                "held, and the next heartbeat is on its way\n"));
 }
 
+TEST(Examples, ManyThreadsShareAConnection) {
+    EXPECT_THAT(run_on_postgresql("many_threads"), succeeds_and_says("1600 turns over 1 connection(s)\n"));
+}
+
 TEST(Examples, ReaderWriter) {
     EXPECT_THAT(run_on_postgresql("reader_writer"), succeeds_and_says("two sessions read\n"
                                                                       "a writer has to wait\n"
