@@ -322,15 +322,14 @@ private:
     std::optional<grant_type> lead(guard& locked, entry& e, const key_type& k, mode m, std::optional<deadline> until,
                                    const std::stop_token& stop) {
         detail::wake_list woken;
-        std::optional<grant_type> taken;
         try {
-            taken = ask(locked, e, k, m, until, stop, woken);
-        } catch (...) {
+            const auto taken = ask(locked, e, k, m, until, stop, woken);
             leave(locked, e, taken.has_value(), woken);
+            return taken;
+        } catch (...) {  // of ask(): leave() throws nothing
+            leave(locked, e, false, woken);
             throw;
         }
-        leave(locked, e, taken.has_value(), woken);
-        return taken;
     }
 
     void leave(guard& locked, entry& e, bool taken, detail::wake_list& woken) noexcept {
