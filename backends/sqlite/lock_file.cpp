@@ -87,20 +87,29 @@ void lock_file::release() noexcept {
 }
 
 bool lock_file::unlocked() const noexcept {
-    int state = -1;
-    return sqlite3_get_autocommit(database_.native()) != 0 &&
-           sqlite3_file_control(database_.native(), "main", SQLITE_FCNTL_LOCKSTATE, &state) == SQLITE_OK && state == SQLITE_LOCK_NONE;
+    return sqlite3_get_autocommit(database_.native()) != 0 && state() == SQLITE_LOCK_NONE;
 }
 
-/// Looks at what SQLite did, not at what it said: the lock it holds on the file, and that it has neither a journal nor a
-/// log open. A log means WAL mode; a journal is the empty file of create().
+/// The lock that this connection has on the file, asked of the VFS: sqlite3_file_control() would ask the same, with a
+/// search for the database's name and two mutexes around it.
+int lock_file::state() const noexcept {
+    int state = -1;
+    (void)database_.file()->pMethods->xFileControl(database_.file(), SQLITE_FCNTL_LOCKSTATE, &state);
+    return state;
+}
+
+/// Looks at what SQLite did, not at what it said: the lock it holds on the file, and, of a reader, that it has neither a
+/// journal nor a log open. A log means WAL mode, in which a writer has no EXCLUSIVE lock; a journal is the empty file of
+/// create().
 void lock_file::require_grip(mode m) const {
     const int wanted = m == mode::exclusive ? SQLITE_LOCK_EXCLUSIVE : SQLITE_LOCK_SHARED;
-    int state = -1;
-    sqlite3_file* journal = nullptr;
-    (void)sqlite3_file_control(database_.native(), "main", SQLITE_FCNTL_LOCKSTATE, &state);
-    (void)sqlite3_file_control(database_.native(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal);
-    if (state == wanted && (journal == nullptr || journal->pMethods == nullptr)) return;
+    const int has = state();
+    if (has == wanted) {
+        if (m == mode::exclusive) return;
+        sqlite3_file* journal = nullptr;
+        (void)sqlite3_file_control(database_.native(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal);
+        if (journal == nullptr || journal->pMethods == nullptr) return;
+    }
 
     std::string journal_mode;
     const int code = run(database_.prepare(sql::journal_mode).get(), &journal_mode);
@@ -109,7 +118,7 @@ void lock_file::require_grip(mode m) const {
         throw lock_error{errc::unsupported, "dlock: " + database_.path() + " is in WAL mode, in which writers do not exclude readers; "
                                             "PRAGMA journal_mode = DELETE puts it back"};
     }
-    if (state != wanted) {
+    if (has != wanted) {
         throw lock_error{errc::unsupported, "dlock: SQLite began a transaction on " + database_.path() + " without locking the file"};
     }
 }

@@ -50,6 +50,7 @@ private:
 
     static int on_busy(void* self, int) noexcept;
     bool nap(const wait& w) noexcept;
+    [[nodiscard]] int state() const noexcept;
     void require_grip(mode m) const;
 
     database database_;
