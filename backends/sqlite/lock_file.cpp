@@ -65,10 +65,18 @@ lock_file::lock_file(const fs::path& file, const key& k)
     sqlite3_busy_handler(database_.native(), on_busy, this);
 }
 
-bool lock_file::acquire(mode m, deadline until, const std::stop_token& stop) {
-    wait w{until, stop};
-    wait_ = &w;
-    naps_.restart();
+bool lock_file::try_acquire(mode m) { return begin(m, nullptr); }
+
+bool lock_file::acquire(mode m, queue::place& in_line, deadline until, const std::stop_token& stop) {
+    const wait w{in_line, until, stop};
+    while (m == mode::shared && in_line.reads_here() && writer_is_there()) {
+        if (!nap(w)) return false;
+    }
+    return begin(m, &w);
+}
+
+bool lock_file::begin(mode m, const wait* w) {
+    wait_ = w;
     int code = run(m == mode::exclusive ? begin_exclusive_.get() : begin_shared_.get());
     if (code == SQLITE_OK && m == mode::shared) code = run(read_.get());
     wait_ = nullptr;
@@ -80,6 +88,12 @@ bool lock_file::acquire(mode m, deadline until, const std::stop_token& stop) {
     release();  // a reader's transaction is open, although its read was refused
     if ((code & 0xff) == SQLITE_BUSY) return false;
     throw failure(code, system, "lock " + database_.path());
+}
+
+/// https://www.sqlite.org/c3ref/io_methods.html
+bool lock_file::writer_is_there() const noexcept {
+    int reserved = 0;
+    return database_.file()->pMethods->xCheckReservedLock(database_.file(), &reserved) == SQLITE_OK && reserved != 0;
 }
 
 void lock_file::release() noexcept {
@@ -132,7 +146,7 @@ int lock_file::on_busy(void* self, int) noexcept {
 /// False: the wait is over.
 bool lock_file::nap(const wait& w) noexcept {
     if (w.until.expired() || w.stop.stop_requested() || !in_place()) return false;
-    naps_.sleep(w.until);
+    w.in_line.nap(w.until, w.stop);
     return true;
 }
 
