@@ -29,6 +29,7 @@ MYSQL_SQL = "backends/mysql/sql.hpp"
 SQLITE = "backends/sqlite/backend.cpp"
 SQLITE_FILE = "backends/sqlite/lock_file.cpp"
 SQLITE_FILES = "backends/sqlite/lock_files.cpp"
+SQLITE_QUEUE = "backends/sqlite/queue.cpp"
 SQLITE_SQL = "backends/sqlite/sql.hpp"
 MEMORY = "backends/memory/server.cpp"
 
@@ -41,6 +42,7 @@ MYSQL_CONFORMANCE = "//tests/conformance:mysql_conformance_test"
 MYSQL_TEST = "//tests/mysql:mysql_test"
 SQLITE_CONFORMANCE = "//tests/conformance:sqlite_conformance_test"
 SQLITE_LOSS = "//tests/sqlite:loss_test"
+SQLITE_LINE = "//tests/sqlite:queue_test"
 SQLITE_FENCE = "//tests/sqlite:fencing_test"
 MEMORY_TEST = "//tests/memory:memory_test"
 LEASE_TEST = "//tests/faults:lease_test"
@@ -154,7 +156,7 @@ MUTANTS = [
 
     # --- sqlite
     Mutant("lock does nothing, sqlite", SQLITE_CONFORMANCE, "*AWriterKeepsEveryoneOut*",
-           [(SQLITE_SQL, '"BEGIN EXCLUSIVE"', '"BEGIN"'), (SQLITE_FILE, "if (state == wanted &&", "if ((state == wanted || wanted != 0) &&")]),
+           [(SQLITE_SQL, '"BEGIN EXCLUSIVE"', '"BEGIN"'), (SQLITE_FILE, "    if (has == wanted) {", "    if (has == wanted || wanted != 0) {")]),
     Mutant("unlock does nothing, sqlite", SQLITE_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
            [(SQLITE_FILES, "    at->file.release();\n", ""), (SQLITE_FILES, "if (!in_place || !at->file.unlocked()) {", "if (!in_place) {")]),
     Mutant("try_lock always true, sqlite", SQLITE_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
@@ -167,14 +169,32 @@ MUTANTS = [
     Mutant("a lost lock is believed, sqlite", SQLITE_LOSS, "SqliteLoss.DeletedFile*",
            [(SQLITE_FILES, "return at && (*at)->file.in_place();", "return at.has_value();")]),
     Mutant("token minted before the grant, sqlite", SQLITE_FENCE, "SqliteFence.ATokenIsDrawnAfterTheWait",
-           [(SQLITE, "    auto taken = lock_database::acquire_until(",
-             "    const auto early = s.files_->draw(stop);\n    auto taken = lock_database::acquire_until("),
-            (SQLITE, "taken->token = s.files_->draw(stop);", "taken->token = early;")]),
+           [(SQLITE, "    return numbered(s, k, m, lock_database::acquire_until(s, k, m, until, stop), stop);\n",
+             "    const auto early = s.files_->draw(stop);\n    auto taken = lock_database::acquire_until(s, k, m, until, stop);\n"
+             "    if (taken) taken->token = early;\n    return taken;\n")]),
     Mutant("a token without a lock: kept when none can be drawn, sqlite", SQLITE_FENCE, "SqliteFence.*NothingIsHeld*",
            [(SQLITE, "        (void)release(s, k, m, *taken);\n", "")]),
 
     Mutant("a counter that is gone is drawn from, sqlite", SQLITE_FENCE, "SqliteFence.ACounterThatWasDeleted*",
            [(SQLITE_FILES, "if (fence_ && !fence_->in_place()) fence_.reset();", "")]),
+    Mutant("last come, second served, sqlite", SQLITE_LINE, "SqliteQueue.IsFirstComeFirstServed",
+           [(SQLITE_QUEUE, "line_.insert(queue_->line_.end(), this);",
+             "line_.insert(queue_->line_.empty() ? queue_->line_.end() : std::next(queue_->line_.begin()), this);")]),
+    Mutant("all in line look at the file, sqlite", SQLITE_LINE, "SqliteQueue.OnlyTheFirstInLine*",
+           [(SQLITE_QUEUE, "for (bool watched = false; !first() || (q.writers_ != 0 && !watched);) {",
+             "for (bool watched = true; !watched;) {")]),
+    Mutant("the first in line looks while its own process holds, sqlite", SQLITE_LINE, "SqliteQueue.NobodyLooks*",
+           [(SQLITE_QUEUE, "q.writers_ == 0 ? naps_.next() : clock::duration{watch}", "naps_.next()")]),
+    Mutant("a release wakes nobody, sqlite", SQLITE_LINE, "SqliteQueue.IsWokenByTheRelease",
+           [("backends/sqlite/queue.hpp", "if (queue_->waiting() != 0) queue_->given_back();", "")]),
+    Mutant("a try overtakes the line, sqlite", SQLITE_LINE, "SqliteQueue.IsNotOvertakenByATry:SqliteQueue.IsFirstComeFirstServed",
+           [(SQLITE_FILES, "line.waiting() != 0 || ", "")]),
+    Mutant("readers overtake a writer of another process, sqlite", SQLITE_LINE, "SqliteQueue.ReadersDoNotOvertakeAWriterOfAnotherProcess",
+           [(SQLITE_FILES, "line.reads() && at.file.writer_is_there()", "false")]),
+    Mutant("a process gives way to nobody, sqlite", SQLITE_LINE, "SqliteQueue.LetsAnotherProcessIn*",
+           [(SQLITE_QUEUE, "if (now() - turn_began_ < turn_ticks) return false;", "if (now() != 0) return false;")]),
+    Mutant("a forked child stands in its parent's lines, sqlite", SQLITE_LINE, "SqliteQueue.AForkedChildHas*",
+           [("backends/sqlite/queues.cpp", "mine == nullptr || mine->forks != forks()", "mine == nullptr")]),
 
     # --- memory
     Mutant("loss never signalled, memory", MEMORY_TEST, "MemorySession.*",

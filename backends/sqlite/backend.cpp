@@ -3,7 +3,6 @@
 #include <dlock/sqlite/backend.hpp>
 
 #include <cerrno>
-#include <chrono>
 #include <system_error>
 
 #include <dlock/error.hpp>
@@ -14,7 +13,7 @@
 namespace dlock::sqlite {
 
 std::optional<grant> lock_database::try_acquire(session& s, const key& k, mode m) {
-    return acquire_until(s, k, m, deadline::after(std::chrono::nanoseconds::zero()), {});
+    return s.files_->acquire(k, m, std::nullopt, {});
 }
 
 std::optional<grant> lock_database::acquire_until(session& s, const key& k, mode m, deadline until, const std::stop_token& stop) {
@@ -22,11 +21,15 @@ std::optional<grant> lock_database::acquire_until(session& s, const key& k, mode
 }
 
 std::optional<grant> fenced_lock_database::try_acquire(session& s, const key& k, mode m) {
-    return acquire_until(s, k, m, deadline::after(std::chrono::nanoseconds::zero()), {});
+    return numbered(s, k, m, lock_database::try_acquire(s, k, m), {});
 }
 
 std::optional<grant> fenced_lock_database::acquire_until(session& s, const key& k, mode m, deadline until, const std::stop_token& stop) {
-    auto taken = lock_database::acquire_until(s, k, m, until, stop);
+    return numbered(s, k, m, lock_database::acquire_until(s, k, m, until, stop), stop);
+}
+
+std::optional<grant> fenced_lock_database::numbered(session& s, const key& k, mode m, std::optional<grant> taken,
+                                                    const std::stop_token& stop) {
     if (!taken) return taken;
     try {
         taken->token = s.files_->draw(stop);

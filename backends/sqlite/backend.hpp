@@ -3,8 +3,9 @@
 //
 // Locks of SQLite, exclusive and shared: a transaction that is kept open on a database of its own.
 //
-// SQLite has no queue and no deadlock detection: who waits looks again after 50 µs to 1.6 ms, and who comes at the right
-// moment is next. A writer that waits for readers to leave lets no new ones in, except in a process that reads already.
+// SQLite has no queue and no deadlock detection. In a process the waiters stand in line (queue.hpp); between processes who
+// comes at the right moment is next, and a process whose turn has lasted lets others in. A writer that waits for readers to
+// leave lets no new ones in.
 #pragma once
 
 #include <optional>
@@ -48,6 +49,10 @@ struct fenced_lock_database : lock_database {
     [[nodiscard]] static std::optional<grant> try_acquire(session& s, const key& k, mode m);
     [[nodiscard]] static std::optional<grant> acquire_until(session& s, const key& k, mode m, deadline until, const std::stop_token& stop);
     [[nodiscard]] static fencing_token token(const grant& g) noexcept { return g.token; }
+
+private:
+    static std::optional<grant> numbered(session& s, const key& k, mode m, std::optional<grant> taken,
+                                         const std::stop_token& stop);
 };
 
 static_assert(backend<lock_database> && shared_backend<lock_database>);

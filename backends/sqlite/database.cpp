@@ -54,6 +54,11 @@ database::database(const fs::path& file, const std::string& vfs)
     // A database that cannot be written is opened all the same, and BEGIN EXCLUSIVE on it is a reader.
     if (sqlite3_db_readonly(native_, "main") != 0) throw failure(SQLITE_READONLY, errno_at(file), "write to " + path_);
 
+    if (sqlite3_file_control(native_, "main", SQLITE_FCNTL_FILE_POINTER, &file_) != SQLITE_OK ||
+        file_->pMethods == nullptr) {
+        throw failure(SQLITE_CANTOPEN, 0, "open " + path_);
+    }
+
     // SQLite compares the path with the file that it has open, so it was this one that stat(2) found just before.
     const auto found = identify(path_.c_str());
     int moved = 1;

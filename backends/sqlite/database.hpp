@@ -15,6 +15,7 @@
 
 namespace sqlite_api {
 struct sqlite3;
+struct sqlite3_file;
 struct sqlite3_stmt;
 }  // namespace sqlite_api
 
@@ -37,6 +38,8 @@ public:
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] sqlite_api::sqlite3* native() const noexcept { return native_; }
+    /// SQLite's way to the file, for questions that need none of its own state.
+    [[nodiscard]] sqlite_api::sqlite3_file* file() const noexcept { return file_; }
     [[nodiscard]] soci::session& session() const noexcept { return *session_; }
 
     /// To be run again and again.
@@ -53,6 +56,7 @@ private:
     std::string path_;
     std::unique_ptr<soci::session> session_;
     sqlite_api::sqlite3* native_ = nullptr;
+    sqlite_api::sqlite3_file* file_ = nullptr;
     std::optional<file_id> id_;
 };
 

@@ -65,10 +65,18 @@ lock_file::lock_file(const fs::path& file, const key& k)
     sqlite3_busy_handler(database_.native(), on_busy, this);
 }
 
-bool lock_file::acquire(mode m, deadline until, const std::stop_token& stop) {
-    wait w{until, stop};
-    wait_ = &w;
-    naps_.restart();
+bool lock_file::try_acquire(mode m) { return begin(m, nullptr); }
+
+bool lock_file::acquire(mode m, queue::place& in_line, deadline until, const std::stop_token& stop) {
+    const wait w{in_line, until, stop};
+    while (m == mode::shared && in_line.reads_here() && writer_is_there()) {
+        if (!nap(w)) return false;
+    }
+    return begin(m, &w);
+}
+
+bool lock_file::begin(mode m, const wait* w) {
+    wait_ = w;
     int code = run(m == mode::exclusive ? begin_exclusive_.get() : begin_shared_.get());
     if (code == SQLITE_OK && m == mode::shared) code = run(read_.get());
     wait_ = nullptr;
@@ -82,25 +90,40 @@ bool lock_file::acquire(mode m, deadline until, const std::stop_token& stop) {
     throw failure(code, system, "lock " + database_.path());
 }
 
+/// https://www.sqlite.org/c3ref/io_methods.html
+bool lock_file::writer_is_there() const noexcept {
+    int reserved = 0;
+    return database_.file()->pMethods->xCheckReservedLock(database_.file(), &reserved) == SQLITE_OK && reserved != 0;
+}
+
 void lock_file::release() noexcept {
     if (sqlite3_get_autocommit(database_.native()) == 0) (void)run(release_.get());
 }
 
 bool lock_file::unlocked() const noexcept {
-    int state = -1;
-    return sqlite3_get_autocommit(database_.native()) != 0 &&
-           sqlite3_file_control(database_.native(), "main", SQLITE_FCNTL_LOCKSTATE, &state) == SQLITE_OK && state == SQLITE_LOCK_NONE;
+    return sqlite3_get_autocommit(database_.native()) != 0 && state() == SQLITE_LOCK_NONE;
 }
 
-/// Looks at what SQLite did, not at what it said: the lock it holds on the file, and that it has neither a journal nor a
-/// log open. A log means WAL mode; a journal is the empty file of create().
+/// The lock that this connection has on the file, asked of the VFS: sqlite3_file_control() would ask the same, with a
+/// search for the database's name and two mutexes around it.
+int lock_file::state() const noexcept {
+    int state = -1;
+    (void)database_.file()->pMethods->xFileControl(database_.file(), SQLITE_FCNTL_LOCKSTATE, &state);
+    return state;
+}
+
+/// Looks at what SQLite did, not at what it said: the lock it holds on the file, and, of a reader, that it has neither a
+/// journal nor a log open. A log means WAL mode, in which a writer has no EXCLUSIVE lock; a journal is the empty file of
+/// create().
 void lock_file::require_grip(mode m) const {
     const int wanted = m == mode::exclusive ? SQLITE_LOCK_EXCLUSIVE : SQLITE_LOCK_SHARED;
-    int state = -1;
-    sqlite3_file* journal = nullptr;
-    (void)sqlite3_file_control(database_.native(), "main", SQLITE_FCNTL_LOCKSTATE, &state);
-    (void)sqlite3_file_control(database_.native(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal);
-    if (state == wanted && (journal == nullptr || journal->pMethods == nullptr)) return;
+    const int has = state();
+    if (has == wanted) {
+        if (m == mode::exclusive) return;
+        sqlite3_file* journal = nullptr;
+        (void)sqlite3_file_control(database_.native(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal);
+        if (journal == nullptr || journal->pMethods == nullptr) return;
+    }
 
     std::string journal_mode;
     const int code = run(database_.prepare(sql::journal_mode).get(), &journal_mode);
@@ -109,7 +132,7 @@ void lock_file::require_grip(mode m) const {
         throw lock_error{errc::unsupported, "dlock: " + database_.path() + " is in WAL mode, in which writers do not exclude readers; "
                                             "PRAGMA journal_mode = DELETE puts it back"};
     }
-    if (state != wanted) {
+    if (has != wanted) {
         throw lock_error{errc::unsupported, "dlock: SQLite began a transaction on " + database_.path() + " without locking the file"};
     }
 }
@@ -123,7 +146,7 @@ int lock_file::on_busy(void* self, int) noexcept {
 /// False: the wait is over.
 bool lock_file::nap(const wait& w) noexcept {
     if (w.until.expired() || w.stop.stop_requested() || !in_place()) return false;
-    naps_.sleep(w.until);
+    w.in_line.nap(w.until, w.stop);
     return true;
 }
 

@@ -13,7 +13,7 @@
 #include <dlock/deadline.hpp>
 #include <dlock/sqlite/database.hpp>
 #include <dlock/sqlite/key.hpp>
-#include <dlock/sqlite/naps.hpp>
+#include <dlock/sqlite/queue.hpp>
 
 namespace dlock::sqlite {
 
@@ -28,10 +28,17 @@ public:
     lock_file(const lock_file&) = delete;
     lock_file& operator=(const lock_file&) = delete;
 
-    /// Whether the lock was granted, at the latest when `until` has passed, a stop is requested or the file has lost its
-    /// name. Otherwise, and when it throws: see unlocked().
+    /// Whether the lock was granted at once. Otherwise, and when it throws: see unlocked().
     /// \throws lock_error  unsupported in WAL mode; server_error, exhausted
-    [[nodiscard]] bool acquire(mode m, deadline until, const std::stop_token& stop);
+    [[nodiscard]] bool try_acquire(mode m);
+
+    /// The same for the first in line, at the latest when `until` has passed, a stop is requested or the file has lost its
+    /// name.
+    [[nodiscard]] bool acquire(mode m, queue::place& in_line, deadline until, const std::stop_token& stop);
+
+    /// Whether a writer waits for readers to leave, or holds the lock, as far as the kernel and this process tell. Who
+    /// reads in a process that reads already must ask: SQLite counts it without asking the kernel.
+    [[nodiscard]] bool writer_is_there() const noexcept;
 
     void release() noexcept;
 
@@ -44,18 +51,20 @@ public:
 private:
     /// One wait; SQLite asks it what to do each time it finds the file locked.
     struct wait {
+        queue::place& in_line;
         deadline until;
         const std::stop_token& stop;
     };
 
     static int on_busy(void* self, int) noexcept;
     bool nap(const wait& w) noexcept;
+    bool begin(mode m, const wait* w);
+    [[nodiscard]] int state() const noexcept;
     void require_grip(mode m) const;
 
     database database_;
     statement begin_exclusive_, begin_shared_, read_, release_;
-    wait* wait_ = nullptr;
-    naps naps_;
+    const wait* wait_ = nullptr;
 };
 
 }  // namespace dlock::sqlite

@@ -2,30 +2,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/sqlite/lock_files.hpp>
 
-#include <pthread.h>
-
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <exception>
-#include <thread>
 #include <utility>
 
 #include <dlock/error.hpp>
+#include <dlock/sqlite/forks.hpp>
 
 namespace dlock::sqlite {
-namespace {
 
-/// How many forks this process descends from, counted from the first call on. Costs nothing to look at, unlike getpid().
-unsigned forks() noexcept {
-    static std::atomic<unsigned> count = 0;
-    static const int registered = ::pthread_atfork(nullptr, nullptr, [] { ++count; });
-    return registered == 0 ? count.load(std::memory_order_relaxed) : 0;
-}
-
-}  // namespace
-
-lock_files::lock_files(std::filesystem::path directory) : directory_{std::move(directory)}, forks_{forks()} {}
+lock_files::lock_files(std::filesystem::path directory)
+    : directory_{std::move(directory)}, queues_{queues::of(directory_)}, forks_{forks()} {}
 
 bool lock_files::in_forked_child() const noexcept { return forks() != forks_; }
 
@@ -37,7 +24,7 @@ std::size_t lock_files::held() const noexcept {
 lock_files::connections::iterator lock_files::open(const key& k) {
     if (const auto known = by_key_.find(k.digest()); known != by_key_.end()) return known->second;
     while (idle_.size() >= most_idle) close(idle_.begin());
-    const auto at = idle_.emplace(idle_.end(), directory_ / k.file(), k);
+    const auto at = idle_.emplace(idle_.end(), directory_ / k.file(), k, queues::line(queues_, k.digest()));
     by_key_.emplace(at->of, at);
     return at;
 }
@@ -54,12 +41,22 @@ std::optional<lock_files::connections::iterator> lock_files::find(const key& k, 
     return known->second;
 }
 
-std::optional<grant> lock_files::acquire(const key& k, mode m, deadline until, const std::stop_token& stop) {
+/// One look, of who has not waited. It overtakes nobody: not those in line, nor a writer elsewhere that waits for the readers
+/// of this process to leave, nor, if it may wait, another process whose turn it is.
+bool lock_files::pass(connection& at, mode m, bool waits) {
+    queue& line = *at.hold.of();
+    if (line.waiting() != 0 || (m == mode::shared && line.reads() && at.file.writer_is_there())) return false;
+    return !(waits && line.gives_way()) && at.file.try_acquire(m);
+}
+
+std::optional<grant> lock_files::acquire(const key& k, mode m, std::optional<deadline> until,
+                                         const std::stop_token& stop) {
     if (in_forked_child()) {
         throw lock_error{errc::lost, "dlock: a forked child cannot use the SQLite session of its parent; make one after the fork"};
     }
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
 
+    std::optional<queue::place> in_line;  // from the first look on that found it locked; kept when the file is replaced
     for (int replaced = 0; replaced < 100;) {
         const auto at = open(k);
         if (at->serial != 0) {
@@ -70,7 +67,8 @@ std::optional<grant> lock_files::acquire(const key& k, mode m, deadline until, c
         bool granted = false;
         std::exception_ptr error;
         try {
-            granted = at->file.acquire(m, until, stop);
+            granted = in_line ? in_line->await_turn(*until, stop) && at->file.acquire(m, *in_line, *until, stop)
+                              : pass(*at, m, until.has_value());
         } catch (...) {
             error = std::current_exception();
         }
@@ -85,13 +83,17 @@ std::optional<grant> lock_files::acquire(const key& k, mode m, deadline until, c
         }
         if (granted) {
             at->serial = ++last_serial_;
+            at->hold.begin(m);
+            if (in_line) in_line->granted();
             held_.splice(held_.end(), idle_, at);
             return grant{at->serial};
         }
+        const auto line = at->hold.of();
         if (!at->file.unlocked()) close(at);
         if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
-        if (until.expired()) return std::nullopt;
-        std::this_thread::sleep_for(std::chrono::milliseconds{1});  // SQLite gave up without asking whether to wait
+        if (!until || until->expired()) return std::nullopt;
+        if (in_line) in_line->nap(*until, stop);  // SQLite gave up without asking whether to wait
+        else in_line.emplace(line);
     }
     throw lock_error{errc::server_error, "dlock: " + (directory_ / k.file()).string() + " is replaced again and again"};
 }
@@ -111,6 +113,7 @@ released lock_files::release(const key& k, const grant& g) noexcept {
         close(at);
     } else {
         at->serial = 0;
+        at->hold.end();
         idle_.splice(idle_.end(), held_, at);
         if (idle_.size() > most_idle) close(idle_.begin());
     }

@@ -5,21 +5,22 @@
 // opens nothing. Internal to this backend.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <list>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <unordered_map>
+#include <utility>
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
 #include <dlock/sqlite/fence.hpp>
 #include <dlock/sqlite/key.hpp>
 #include <dlock/sqlite/lock_file.hpp>
+#include <dlock/sqlite/queues.hpp>
 #include <dlock/sqlite/session.hpp>
 
 namespace dlock::sqlite {
@@ -37,8 +38,9 @@ public:
     /// Whether this is the copy in a child of the process that made it. POSIX locks are not inherited, so it holds nothing.
     [[nodiscard]] bool in_forked_child() const noexcept;
 
-    /// As lock_database's.
-    [[nodiscard]] std::optional<grant> acquire(const key& k, mode m, deadline until, const std::stop_token& stop);
+    /// As lock_database's. Without a deadline it does not wait.
+    [[nodiscard]] std::optional<grant> acquire(const key& k, mode m, std::optional<deadline> until,
+                                               const std::stop_token& stop);
     [[nodiscard]] bool still_held(const key& k, const grant& g) const noexcept;
     released release(const key& k, const grant& g) noexcept;
     void sever(const grant& g) noexcept;
@@ -48,35 +50,29 @@ public:
     [[nodiscard]] fencing_token draw(const std::stop_token& stop);
 
 private:
-    using digest = std::array<std::uint8_t, 16>;
-
     struct connection {
-        connection(const std::filesystem::path& path, const key& k) : file{path, k}, of{k.digest()} {}
+        connection(const std::filesystem::path& path, const key& k, std::shared_ptr<queue> line)
+            : hold{std::move(line)}, file{path, k}, of{k.digest()} {}
 
+        queue::hold hold;  ///< ends after the file is closed
         lock_file file;
         digest of;
         std::uint64_t serial = 0;  ///< of the grant; 0: idle
     };
     using connections = std::list<connection>;
 
-    struct hash {
-        std::size_t operator()(const digest& d) const noexcept {
-            std::size_t value;
-            std::memcpy(&value, d.data(), sizeof value);  // it is a hash already
-            return value;
-        }
-    };
-
     connections::iterator open(const key& k);
     void close(connections::iterator at) noexcept;
+    static bool pass(connection& at, mode m, bool waits);
     [[nodiscard]] std::optional<connections::iterator> find(const key& k, const grant& g) const noexcept;
 
     std::filesystem::path directory_;
+    std::shared_ptr<queues> queues_;
     unsigned forks_;  ///< how many this process had come through when the session was made
     std::uint64_t last_serial_ = 0;
     connections held_;
     connections idle_;  ///< the one used longest ago first
-    std::unordered_map<digest, connections::iterator, hash> by_key_;
+    std::unordered_map<digest, connections::iterator, digest_hash> by_key_;
     std::optional<fence> fence_;  ///< open from the first draw on
 };
 

@@ -15,18 +15,23 @@ namespace dlock::sqlite {
 
 class naps {
 public:
+    static constexpr std::chrono::nanoseconds shortest = std::chrono::microseconds{50};
+    static constexpr unsigned doublings = 4;
+    static constexpr std::chrono::nanoseconds longest = shortest * (1 << doublings);
+
     /// Another wait begins.
     void restart() noexcept { taken_ = 0; }
 
-    /// Sleeps for a random time between half an interval and a whole one, which doubles from 50 µs to 1.6 ms: short enough
-    /// that a stop request needs no more than a look at it.
+    /// A random time between half an interval and a whole one, which doubles from the shortest to the longest: short
+    /// enough that a stop request needs no more than a look at it.
+    [[nodiscard]] std::chrono::nanoseconds next() {
+        const auto interval = shortest * (1 << std::min(taken_++, doublings));
+        return std::chrono::nanoseconds{std::uniform_int_distribution{interval.count() / 2, interval.count()}(jitter_)};
+    }
+
     void sleep(deadline until) {
-        using std::chrono::nanoseconds;
-        constexpr nanoseconds shortest = std::chrono::microseconds{50};
-        constexpr unsigned doublings = 5;
-        const auto longest = shortest * (1 << std::min(taken_++, doublings));
-        nanoseconds time{std::uniform_int_distribution{longest.count() / 2, longest.count()}(jitter_)};
-        if (!until.is_never()) time = std::min(time, until.remaining<nanoseconds>());
+        auto time = next();
+        if (!until.is_never()) time = std::min(time, until.remaining<std::chrono::nanoseconds>());
         std::this_thread::sleep_for(time);
     }
 

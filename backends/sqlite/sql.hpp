@@ -8,7 +8,7 @@
 namespace dlock::sqlite::sql {
 
 /// An EXCLUSIVE lock at once. While it waits for readers to leave it keeps a PENDING lock, which lets no new ones in; only
-/// a process that reads already counts further readers without asking the kernel.
+/// a process that reads already counts further readers without asking the kernel, so there lock_file asks before.
 /// https://www.sqlite.org/lang_transaction.html#deferred_immediate_and_exclusive_transactions
 inline constexpr const char* begin_exclusive = "BEGIN EXCLUSIVE";
 

@@ -16,7 +16,7 @@
 // Guaranteed: among all sessions of the directory at most one holds a lock exclusively. A process that dies, also by
 // SIGKILL, has freed its locks. owns_lock() is false once the lock's file was deleted or replaced.
 //
-// Not guaranteed: that whoever waits longest is next; that a deadlock is found (give lock() a limit: block{}.at_most());
+// Not guaranteed: that whichever process waits longest is next (in one process it is first come, first served); that a deadlock is found (give lock() a limit: block{}.at_most());
 // anything on a network file system, or after somebody opened and closed a lock file in a process that holds its lock.
 #pragma once
 

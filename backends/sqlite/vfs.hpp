@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// The way to the disk for lock databases: SQLite's own "unix", whatever the program has made the default, minus two
+// The way to the disk for lock databases: SQLite's own "unix", whatever the program has made the default, minus three
 // questions. Each time a lock is taken SQLite asks the file system whether somebody died while writing in the file (a
-// journal is left over) or put it in WAL mode (a log is beside it). Nobody writes in a lock database, and WAL shows in
-// its header too. The time goes into asking, twice per lock, whether the locked file still has its name: lock_file.
+// journal is left over), whether it was put in WAL mode (a log is beside it), and how large it is. Nobody writes in a lock
+// database, WAL shows in its header too, and its size is that of the day it was made. The time goes into asking, twice
+// per lock, whether the locked file still has its name: lock_file.
 #pragma once
 
 namespace dlock::sqlite {

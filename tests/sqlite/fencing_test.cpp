@@ -100,7 +100,7 @@ TEST_F(SqliteFence, ATokenIsDrawnAfterTheWait) {
     session c{locks};
     mine.lock();
     background waiting{[&] { theirs.lock(); }};
-    waiting.await_wait();
+    await_waiters(b, "k");
     const auto meanwhile = draw(c, "another");
     mine.unlock();
     waiting.get();
@@ -337,7 +337,7 @@ TEST_F(SqliteFence, WhoFindsTheCounterLockedWaits) {
     std::optional<intruder> other{file()};
     fenced_lock mine{a, "k"};
     background waiting{[&] { return mine.try_lock(); }};
-    waiting.await_wait();
+    waiting.await_naps();
     other.reset();
     EXPECT_TRUE(waiting.get()) << "the lock was free";
     EXPECT_GT(mine.token(), before);
@@ -358,7 +358,7 @@ TEST_F(SqliteFence, AStopRequestEndsThatWaitAndNothingIsHeld) {
     fenced_lock mine{a, "k"};
     std::stop_source stop;
     background waiting{[&] { return reason_of([&] { mine.lock(stop.get_token()); }); }};
-    waiting.await_wait();
+    waiting.await_naps();
     stop.request_stop();
     const auto begin = std::chrono::steady_clock::now();
     EXPECT_EQ(waiting.get(), errc::cancelled);

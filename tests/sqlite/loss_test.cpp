@@ -121,7 +121,7 @@ TEST_F(SqliteLoss, WhoWaitsForADeletedFileMovesOnToTheNewOne) {
     for (const auto m : {mode::exclusive, mode::shared}) {
         if (!first.owns_lock()) first.lock();
         background waiting{[&] { return lock_database::acquire_until(b, "k", m, deadline::after(30s), {}).value(); }};
-        waiting.await_wait();
+        await_waiters(b, "k");
         fs::remove(a.file("k"));  // and the lost lock is never given back
         const auto start = std::chrono::steady_clock::now();
         const auto grant = waiting.get();

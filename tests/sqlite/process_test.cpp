@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,7 +58,7 @@ TEST_F(SqliteProcess, GivesItsLockOn) {
     ASSERT_EQ(other.hear(), "held");
     EXPECT_FALSE(ours.try_lock());
     background waiting{[&] { ours.lock(); }};
-    waiting.await_wait();
+    await_waiters(here, "k");
     other.tell();
     EXPECT_EQ(other.hear(), "free");
     waiting.get();
@@ -81,7 +80,7 @@ TEST_F(SqliteProcess, ThatIsKilledLetsTheNextOneIn) {
     process other{{"hold", locks, "k", "exclusive"}};
     ASSERT_EQ(other.hear(), "held");
     background waiting{[&] { return ours.try_lock_for(30s); }};
-    waiting.await_wait();
+    await_waiters(here, "k");
     other.kill();
     EXPECT_TRUE(waiting.get());
 }
@@ -96,17 +95,14 @@ TEST_F(SqliteProcess, ThatIsKilledWhileItWaitsLeavesNothing) {
 
 TEST_F(SqliteProcess, ContendsWithAnotherAndNeverMeetsIt) {
     const auto file = folder / "arena";
-    std::ofstream{file, std::ios::binary} << std::string(sizeof(arena), '\0');
+    make_arena(file);
     process other{{"contend", locks, "k", file}};
     contend(locks, "k", file);
     EXPECT_EQ(other.wait(), 0);
-    const arena* end = nullptr;
-    std::string bytes(sizeof(arena), '\0');
-    std::ifstream{file, std::ios::binary}.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    end = reinterpret_cast<const arena*>(bytes.data());
-    EXPECT_EQ(end->violations, 0);
-    EXPECT_EQ(end->unguarded, end->rounds);
-    EXPECT_GT(end->rounds, 600);
+    const arena& end = mapped_arena(file);
+    EXPECT_EQ(end.violations, 0);
+    EXPECT_EQ(end.unguarded, end.rounds);
+    EXPECT_GT(end.rounds, 600);
 }
 
 /// Runs a call in a forked child; whether it said yes.

@@ -4,6 +4,7 @@
 // Lock directories and lock databases: how they come to be, and what is said of bad ones.
 #include <sqlite3.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -254,6 +255,58 @@ TEST_F(SqliteFile, IsNotSearchedForAJournal) {  // a question to the file system
     std::ofstream{journal} << "SQLite would take this for a left-over journal, and delete it";
     l.lock();
     EXPECT_TRUE(fs::exists(journal));
+}
+
+TEST_F(SqliteFile, IsAskedForItsSizeOnce) {  // the same
+    static sqlite3_syscall_ptr fstat_of_sqlite;
+    static int asked;
+    session a{locks};
+    lock l{a, "k"};
+    l.lock();
+    l.unlock();
+    asked = 0;
+    auto* const vfs = sqlite3_vfs_find("unix");
+    fstat_of_sqlite = vfs->xGetSystemCall(vfs, "fstat");
+    const auto count = [](int file, struct stat* found) { return ++asked, reinterpret_cast<int (*)(int, struct stat*)>(fstat_of_sqlite)(file, found); };
+    vfs->xSetSystemCall(vfs, "fstat", reinterpret_cast<sqlite3_syscall_ptr>(+count));
+    for (int i = 0; i < 10; ++i) {
+        l.lock();
+        l.unlock();
+        l.lock_shared();
+        l.unlock();
+    }
+    EXPECT_EQ(asked, 0);
+    lock{a, "another"}.lock();
+    EXPECT_GT(asked, 0) << "this counts nothing";
+    vfs->xSetSystemCall(vfs, "fstat", nullptr);
+}
+
+TEST_F(SqliteFile, ThatIsCutOffExcludesAllTheSame) {
+    session a{locks}, b{locks}, c{locks};
+    lock first{a, "k"}, second{b, "k"}, third{c, "k"};
+    for (const off_t size : {512, 0}) {
+        first.lock();
+        EXPECT_FALSE(second.try_lock());
+        ASSERT_EQ(::truncate(a.file("k").c_str(), size), 0);  // without opening it, which would free the lock
+        EXPECT_TRUE(first.owns_lock());
+        EXPECT_FALSE(second.try_lock_shared());
+        EXPECT_FALSE(third.try_lock()) << "opened since";
+        EXPECT_FALSE(unlock(first));
+        for (int round = 0; round < 3; ++round) {
+            int held = 0;
+            for (lock* one : {&third, &second, &first}) {
+                try {
+                    held += one->try_lock() ? 1 : 0;
+                } catch (const lock_error& e) {
+                    EXPECT_EQ(e.reason(), errc::server_error) << e.what();
+                    EXPECT_FALSE(one->owns_lock());
+                }
+            }
+            EXPECT_LE(held, 1);
+            for (lock* one : {&third, &second, &first}) one->unlock();
+        }
+        fs::remove(a.file("k"));
+    }
 }
 
 std::size_t open_in(const fs::path& directory) {

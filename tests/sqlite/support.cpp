@@ -26,6 +26,9 @@
 #include <thread>
 
 #include <dlock/sqlite.hpp>
+#include <dlock/sqlite/queues.hpp>
+
+#include "tests/support/expect.hpp"
 
 extern char** environ;
 
@@ -121,12 +124,39 @@ void await_naps(pid_t thread) {
     }
 }
 
-void contend(const fs::path& directory, const std::string& name, const fs::path& arena_file) {
+void await_waiters(const sqlite::session& on, const sqlite::key& k, std::size_t count) {
+    const auto line = sqlite::queues::of(on.directory());
+    await([&] { return line->waiting(k.digest()) >= count; }, "nobody waits");
+}
+
+namespace {
+
+arena& map_arena(const fs::path& arena_file) {
     const int file = ::open(arena_file.c_str(), O_RDWR | O_CLOEXEC);
     void* const mapped = ::mmap(nullptr, sizeof(arena), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     ::close(file);
     if (mapped == MAP_FAILED) throw std::system_error{errno, std::generic_category(), "mmap"};
-    auto& all = *static_cast<arena*>(mapped);
+    return *static_cast<arena*>(mapped);
+}
+
+/// A writer's turn.
+void visit(arena& all) {
+    if (++all.writers != 1 || all.readers != 0) ++all.violations;
+    const long before = all.unguarded;
+    if (before % 10 == 0) std::this_thread::yield();
+    all.unguarded = before + 1;
+    ++all.rounds;
+    --all.writers;
+}
+
+}  // namespace
+
+void make_arena(const fs::path& file) { std::ofstream{file, std::ios::binary} << std::string(sizeof(arena), '\0'); }
+
+const arena& mapped_arena(const fs::path& file) { return map_arena(file); }
+
+void contend(const fs::path& directory, const std::string& name, const fs::path& arena_file) {
+    auto& all = map_arena(arena_file);
 
     std::vector<std::future<void>> threads;
     for (int t = 0; t < 3; ++t) {
@@ -142,18 +172,34 @@ void contend(const fs::path& directory, const std::string& name, const fs::path&
                     --all.readers;
                 } else {
                     const std::unique_lock held{l};
-                    if (++all.writers != 1 || all.readers != 0) ++all.violations;
-                    const long before = all.unguarded;
-                    if (i % 10 == 0) std::this_thread::yield();
-                    all.unguarded = before + 1;
-                    ++all.rounds;
-                    --all.writers;
+                    visit(all);
                 }
             }
         }));
     }
     for (auto& thread : threads) thread.get();
-    ::munmap(mapped, sizeof(arena));
+}
+
+void compete(const fs::path& directory, const std::string& name, const fs::path& arena_file) {
+    auto& all = map_arena(arena_file);
+    std::vector<std::future<void>> threads;
+    const auto end = std::chrono::steady_clock::now() + 1500ms;
+    for (int t = 0; t < 2; ++t) {
+        threads.push_back(std::async(std::launch::async, [&] {
+            sqlite::session s{directory};
+            sqlite::lock l{s, name};
+            for (auto now = std::chrono::steady_clock::now(); now < end;) {
+                const auto start = now;
+                l.lock();
+                now = std::chrono::steady_clock::now();
+                visit(all);
+                l.unlock();
+                const long waited = (now - start) / 1us;
+                for (long longest = all.longest; longest < waited && !all.longest.compare_exchange_weak(longest, waited);) {}
+            }
+        }));
+    }
+    for (auto& thread : threads) thread.get();
 }
 
 namespace {
@@ -183,6 +229,7 @@ void deprive(const std::string& of) {
 void perform(const std::vector<std::string>& task) {
     const auto &what = task.at(0), &directory = task.at(1), &name = task.at(2), &how = task.at(3);
     if (what == "contend") return contend(directory, name, how);
+    if (what == "compete") return compete(directory, name, how);
     if (what == "refuse") {
         deprive(how);
         try {
@@ -227,7 +274,8 @@ void perform(const std::vector<std::string>& task) {
 
     sqlite::session s{directory};
     sqlite::lock l{s, name};
-    if (what == "hold") {
+    if (what == "hold" || what == "wait") {
+        if (what == "wait") say("ready");
         if (shared) l.lock_shared();
         else l.lock();
         say("held");

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <cstddef>
 #include <filesystem>
 #include <future>
 #include <string>
@@ -14,6 +15,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include <dlock/sqlite.hpp>
 
 namespace dlock::testing {
 
@@ -34,6 +37,8 @@ protected:
 ///   refuse DIRECTORY NAME WHAT    without WHAT (capabilities, files, space) makes a session and locks NAME, NAME1, NAME2…
 ///                                 says the errc and the message of what that throws
 ///   contend DIRECTORY NAME FILE   see contend()
+///   compete DIRECTORY NAME FILE   see compete()
+///   wait DIRECTORY NAME MODE      says "ready", and then does as hold
 ///   fence DIRECTORY NAME MODE     waits for the fenced lock, says its token, unlocks when told anything, and again
 ///   draw DIRECTORY NAME MODE      the same, without being told
 ///   unfence DIRECTORY NAME WHAT   as refuse with one fenced lock, and then says whether the key is "free" or "held"
@@ -65,15 +70,27 @@ struct arena {
     std::atomic<int> violations;            ///< a writer met somebody
     std::atomic<long> rounds;               ///< of writers
     volatile long unguarded;                ///< the same, unless an update was lost
+    std::atomic<long> longest;              ///< wait of a writer in compete(), in microseconds
 };
 
 /// Locks again and again in several threads with a session each, every fourth time shared, and looks around in the arena.
 void contend(const std::filesystem::path& directory, const std::string& name, const std::filesystem::path& arena_file);
 
-[[nodiscard]] pid_t this_thread_id();
+/// Returns when so many sessions of this process stand in line for a key: each has looked, and found that it must wait.
+/// (Of other processes SQLite keeps no list.)
+void await_waiters(const sqlite::session& on, const sqlite::key& k, std::size_t count = 1);
 
-/// Returns when the thread has gone to sleep a few times more. SQLite keeps no list of those who wait; the kernel does.
+/// Returns when the thread has gone to sleep a few times more, as one does that looks again and again.
 void await_naps(pid_t thread);
+
+/// For a second and a half two threads do nothing but lock and unlock.
+void compete(const std::filesystem::path& directory, const std::string& name, const std::filesystem::path& arena_file);
+
+/// A file for an arena, and the arena when all have ended.
+void make_arena(const std::filesystem::path& file);
+[[nodiscard]] const arena& mapped_arena(const std::filesystem::path& file);
+
+[[nodiscard]] pid_t this_thread_id();
 
 /// A thread that runs a call. What it throws comes out of get().
 template <class Call>
@@ -87,8 +104,8 @@ public:
 
     auto get() { return result_.get(); }
 
-    /// Returns when the call waits for something, as a poller does.
-    void await_wait() { await_naps(id_.get_future().get()); }
+    /// Returns when the call sleeps now and then.
+    void await_naps() { testing::await_naps(id_.get_future().get()); }
 
 private:
     std::promise<pid_t> id_;

@@ -47,7 +47,7 @@ TEST_F(SqliteWait, StopRequestEndsItWithinFiftyMilliseconds) {
             back = clock::now();
             return why;
         }};
-        waiting.await_wait();
+        await_waiters(b, "k");
         const auto asked = clock::now();
         stop.request_stop();
         EXPECT_EQ(waiting.get(), errc::cancelled);
@@ -111,7 +111,7 @@ TEST_F(SqliteWait, WithoutALimitEndsWithTheLock) {
     for (const auto& [held, wanted] : conflicts) {
         const auto grant = lock_database::try_acquire(a, "k", held);
         background waiting{[&, m = wanted] { return lock_database::acquire_until(b, "k", m, deadline::never(), {}); }};
-        waiting.await_wait();
+        await_waiters(b, "k");
         EXPECT_EQ(lock_database::release(a, "k", held, *grant), released::yes);
         const auto got = waiting.get();
         ASSERT_TRUE(got);

@@ -56,6 +56,22 @@ public:
         EXPECT_EQ(sqlite3_file_control(database, "main", SQLITE_FCNTL_LOCKSTATE, &state), SQLITE_OK);
         return state;
     }
+    /// The same, asked of the VFS.
+    int state_of_file() const {
+        int state = -1;
+        EXPECT_EQ(vfs_file()->pMethods->xFileControl(vfs_file(), SQLITE_FCNTL_LOCKSTATE, &state), SQLITE_OK);
+        return state;
+    }
+    bool reserved() const {
+        int reserved = -1;
+        EXPECT_EQ(vfs_file()->pMethods->xCheckReservedLock(vfs_file(), &reserved), SQLITE_OK);
+        return reserved != 0;
+    }
+    sqlite3_file* vfs_file() const {
+        sqlite3_file* opened = nullptr;
+        EXPECT_EQ(sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &opened), SQLITE_OK);
+        return opened;
+    }
     bool moved() const {
         int moved = -1;
         EXPECT_EQ(sqlite3_file_control(database, "main", SQLITE_FCNTL_HAS_MOVED, &moved), SQLITE_OK);
@@ -267,6 +283,69 @@ TEST_F(SqliteBehaviour, ReaderOvertakesAWaitingWriterWhereItsProcessReadsAlready
     EXPECT_EQ(b.lock_shared(), SQLITE_OK) << "then docs/sqlite.md can promise more";
 }
 
+TEST_F(SqliteBehaviour, WaitingWriterShowsAsReservedToWhoReadsAlready) {
+    create();
+    other_process writer_there{file};
+    const connection a{file}, b{file};
+    ASSERT_EQ(a.lock_shared(), SQLITE_OK);
+    EXPECT_FALSE(b.reserved());
+    ASSERT_EQ(writer_there('W'), SQLITE_OK);
+    for (const auto limit = clock::now() + 30s; kernel_locks(writer_there.pid) != waiting_writer;) ASSERT_LT(clock::now(), limit);
+    EXPECT_TRUE(b.reserved());
+    EXPECT_TRUE(a.reserved());
+    writer_there.kill();
+    EXPECT_FALSE(b.reserved());
+}
+
+TEST_F(SqliteBehaviour, FileItselfTellsItsLock) {
+    create();
+    const connection a{file};
+    for (const bool exclusive : {true, false}) {
+        EXPECT_EQ(a.state_of_file(), SQLITE_LOCK_NONE);
+        ASSERT_EQ(exclusive ? a.lock() : a.lock_shared(), SQLITE_OK);
+        EXPECT_EQ(a.state_of_file(), exclusive ? SQLITE_LOCK_EXCLUSIVE : SQLITE_LOCK_SHARED);
+        EXPECT_EQ(a.state_of_file(), a.state());
+        ASSERT_EQ(a.unlock(), SQLITE_OK);
+    }
+}
+
+TEST_F(SqliteBehaviour, ReadLockOnADirectoryIsSeenByOthersAndEndsWithItsProcess) {
+    const auto sees = [this](off_t byte) {
+        const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct flock asked {};
+        asked.l_type = F_WRLCK;
+        asked.l_start = byte;
+        asked.l_len = 1;
+        EXPECT_EQ(::fcntl(fd, F_GETLK, &asked), 0);
+        ::close(fd);
+        return asked.l_type != F_UNLCK;
+    };
+    constexpr off_t byte = 0x3fff'ffff'ffff'ffff;
+    int said[2];
+    ASSERT_EQ(::pipe2(said, O_CLOEXEC), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        struct flock mark {};
+        mark.l_type = F_RDLCK;
+        mark.l_start = byte;
+        mark.l_len = 1;
+        const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const bool done = ::fcntl(fd, F_SETLK, &mark) == 0;
+        (void)!::write(said[1], &done, 1);
+        for (;;) ::pause();
+    }
+    bool done = false;
+    EXPECT_EQ(::read(said[0], &done, 1), 1);
+    EXPECT_TRUE(done);
+    EXPECT_TRUE(sees(byte));
+    EXPECT_FALSE(sees(byte - 1));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    EXPECT_FALSE(sees(byte));
+    ::close(said[0]);
+    ::close(said[1]);
+}
+
 TEST_F(SqliteBehaviour, BusyHandlerMayAskWhetherTheFileMoved) {
     create();
     other_process holder{file};
@@ -431,6 +510,40 @@ TEST_F(SqliteBehaviour, FileIsNotInheritedByAnotherProgram) {
         EXPECT_NE(::fcntl(std::stoi(entry.path().filename()), F_GETFD) & FD_CLOEXEC, 0);
     }
     EXPECT_EQ(found, 1);
+}
+
+sqlite3_io_methods methods_without_size;
+int sizes_asked = 0;
+
+TEST_F(SqliteBehaviour, FileMayBeToldItsSizeByAnother) {
+    create();
+    static sqlite3_vfs ours = *sqlite3_vfs_find("unix");
+    ours.zName = "dlock-behaviour";
+    ours.xOpen = [](sqlite3_vfs*, const char* name, sqlite3_file* opened, int flags, int* given) {
+        auto* const real = sqlite3_vfs_find("unix");
+        const int code = real->xOpen(real, name, opened, flags, given);
+        if (code != SQLITE_OK || (flags & SQLITE_OPEN_MAIN_DB) == 0) return code;
+        methods_without_size = *opened->pMethods;
+        methods_without_size.xFileSize = [](sqlite3_file*, sqlite3_int64* size) {
+            ++sizes_asked;
+            return *size = 1024, SQLITE_OK;
+        };
+        opened->pMethods = &methods_without_size;
+        return code;
+    };
+    ASSERT_EQ(sqlite3_vfs_register(&ours, 0), SQLITE_OK);
+    {
+        ASSERT_EQ(fs::file_size(file), 1024u);
+        const connection a{file, SQLITE_OPEN_READWRITE, "dlock-behaviour"}, b{file};
+        ASSERT_EQ(a.lock(), SQLITE_OK);
+        EXPECT_GT(sizes_asked, 0) << "then the VFS of the backend can go";
+        EXPECT_EQ(kernel_locks(), writer);
+        EXPECT_EQ(b.lock(), SQLITE_BUSY);
+        ASSERT_EQ(a.unlock(), SQLITE_OK);
+        EXPECT_EQ(b.lock(), SQLITE_OK);
+        EXPECT_EQ(a.lock_shared(), SQLITE_BUSY);
+    }
+    sqlite3_vfs_unregister(&ours);
 }
 
 int questions = 0;
