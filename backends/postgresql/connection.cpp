@@ -71,15 +71,12 @@ PGconn* handle_of(soci::session& session) {
     return handle;
 }
 
-/// Reads what the idle socket has to say. Readable alone is not an end: a NOTIFY makes it readable too, and the server's
-/// last words come before its end does, so this reads until nothing is left.
-bool has_ended(PGconn* handle) noexcept {
-    if (PQtransactionStatus(handle) == PQTRANS_ACTIVE) return PQstatus(handle) != CONNECTION_OK;  // an answer is on its way
-    pollfd socket{PQsocket(handle), POLLIN, 0};
-    while (PQstatus(handle) == CONNECTION_OK && ::poll(&socket, 1, 0) > 0) {
-        if (PQconsumeInput(handle) == 0) return true;
-    }
-    return PQstatus(handle) != CONNECTION_OK;
+/// Asks the kernel whether the peer has closed its side, and reads nothing: a notification is no end, bytes of TLS say
+/// nothing, and the server's last words are left to be the answer of whatever is sent next. libpq would print them as a notice
+/// of its own, were they read now. https://www.postgresql.org/docs/current/libpq-notice-processing.html
+bool has_ended(const PGconn* handle) noexcept {
+    pollfd socket{PQsocket(handle), POLLRDHUP, 0};
+    return PQstatus(handle) != CONNECTION_OK || ::poll(&socket, 1, 0) > 0;
 }
 
 }  // namespace
@@ -92,7 +89,7 @@ std::shared_ptr<connection> connection::of(soci::session& session) {
 
 bool connection::scrub(soci::session& session) noexcept {
     auto* const handle = static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_;
-    if (handle == nullptr || PQstatus(handle) != CONNECTION_OK) return false;
+    if (handle == nullptr || has_ended(handle)) return false;
     const auto* const at = events::find(handle);
     if (PQtransactionStatus(handle) != PQTRANS_IDLE) (void)result{PQexec(handle, "ROLLBACK")};
     if (at != nullptr && !(*at)->held_.empty()) (void)result{PQexec(handle, "SELECT pg_advisory_unlock_all()")};
@@ -105,7 +102,7 @@ bool connection::serves(soci::session& session) noexcept {
     auto* const native = session.get_backend();
     if (handle_ == nullptr || native == nullptr || static_cast<soci::postgresql_session_backend*>(native)->conn_ != handle_) return false;
     if (!has_ended(handle_)) return true;
-    lose_all();
+    sever();  // so that every statement from now on says so, whether the server did or not
     return false;
 }
 
