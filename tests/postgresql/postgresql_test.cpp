@@ -21,6 +21,7 @@
 
 #include "tests/servers/pgbouncer.hpp"
 #include "tests/servers/postgresql_server.hpp"
+#include "tests/support/allocations.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/postgresql.hpp"
 
@@ -121,6 +122,26 @@ TEST_F(PostgreSQL, ATimedLockCostsOneRoundTripAndACycleTwo) {
     for (std::size_t at = 0; (at = sent.find("LOG:  ", at)) != std::string::npos; ++at) ++statements;
     EXPECT_EQ(statements, 2U) << sent;  // the acquire, and the head of the closing marker
     EXPECT_NE(sent.find("execute dlock_1_until"), std::string::npos) << sent;
+}
+
+TEST_F(PostgreSQL, LockingAgainAllocatesNothing) {  // but what libpq allocates for its results
+    soci::session a{server_.url()};
+    lock x{a, "x"};
+    const auto ways = [&] {
+        x.lock();
+        EXPECT_TRUE(x.owns_lock());
+        x.unlock();
+        EXPECT_TRUE(x.try_lock());
+        x.unlock();
+        EXPECT_TRUE(x.try_lock_for(1s));
+        x.unlock();
+        x.lock_shared();
+        x.unlock_shared();
+    };
+    ways();
+    const long before = allocations();
+    for (int i = 0; i < 100; ++i) ways();
+    EXPECT_EQ(allocations(), before);
 }
 
 // --- sessions that end, or are not what they seem
