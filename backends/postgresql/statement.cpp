@@ -130,7 +130,7 @@ result run_prepared(connection& on, const prepared& statement, const postgresql:
         }
         if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values, lengths, formats, 0) == 0) return result{};
         auto answer = await_answer(on.handle(), stop);
-        if (!again || answer.sqlstate() != sqlstate::invalid_statement_name) return answer;
+        if (answer.ok() || !again || answer.sqlstate() != sqlstate::invalid_statement_name) return answer;
         on.forget_prepared();  // somebody sent DEALLOCATE ALL or DISCARD ALL where libpq could not see it
     }
 }
