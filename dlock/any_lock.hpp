@@ -4,7 +4,6 @@
 // A lock whose backend is chosen at run time. One allocation when it is made, one virtual call per operation.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <stop_token>
 #include <system_error>
@@ -14,6 +13,7 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/detail/chrono.hpp>
 #include <dlock/error.hpp>
 #include <dlock/fencing_token.hpp>
 #include <dlock/lockable.hpp>

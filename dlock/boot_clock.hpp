@@ -5,8 +5,9 @@
 // runs on at the server meanwhile. https://man7.org/linux/man-pages/man2/clock_getres.2.html
 #pragma once
 
-#include <chrono>
 #include <ctime>
+
+#include <dlock/detail/chrono.hpp>
 
 namespace dlock {
 

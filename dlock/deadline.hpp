@@ -8,11 +8,11 @@
 // rounds up, because a truncated 0 means "for ever" to one server and "not at all" to another.
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <compare>
 #include <concepts>
 #include <stdexcept>
+
+#include <dlock/detail/chrono.hpp>
 
 namespace dlock {
 
@@ -49,7 +49,8 @@ public:
     /// \pre !is_never()
     template <class Unit>
     [[nodiscard]] Unit remaining() const noexcept {
-        return std::max(Unit::zero(), std::chrono::ceil<Unit>(at_ - clock::now()));
+        const auto left = std::chrono::ceil<Unit>(at_ - clock::now());
+        return left > Unit::zero() ? left : Unit::zero();
     }
 
     /// For the standard library's own waits. \pre !is_never()

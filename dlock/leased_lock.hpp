@@ -37,6 +37,7 @@
 
 #include <dlock/boot_clock.hpp>
 #include <dlock/detail/loss_signal.hpp>
+#include <dlock/detail/raised.hpp>
 #include <dlock/lock.hpp>
 
 namespace dlock {
@@ -183,7 +184,7 @@ public:
     /// As basic_lock's; also told by the lease's end. Callbacks must not use this object.
     [[nodiscard]] std::stop_token lost() const {
         auto token = losses_.of(0);
-        return owns_lock() ? token : detail::loss_signal::raised();  // in this order: the loss may come in between
+        return owns_lock() ? token : detail::raised();  // in this order: the loss may come in between
     }
 
     [[nodiscard]] fencing_token token() const

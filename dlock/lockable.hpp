@@ -5,8 +5,9 @@
 // and std::lock ask for. https://en.cppreference.com/w/cpp/named_req/SharedTimedLockable
 #pragma once
 
-#include <chrono>
 #include <concepts>
+
+#include <dlock/detail/chrono.hpp>
 
 namespace dlock {
 

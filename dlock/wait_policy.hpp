@@ -13,17 +13,15 @@
 // ever. try_lock_for() and try_lock_until() bring a limit of their own and do not look at this one.
 #pragma once
 
-#include <algorithm>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
+#include <concepts>
+#include <cstdint>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <stop_token>
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/detail/chrono.hpp>
 #include <dlock/error.hpp>
 
 namespace dlock {
@@ -47,6 +45,19 @@ public:
 
 private:
     std::optional<std::chrono::duration<long double>> limit_;
+};
+
+/// The sleeps of somebody who polls. Apart, so that no user's file pays for the random numbers of <random>.
+class random_naps {
+public:
+    explicit random_naps(std::chrono::nanoseconds interval) noexcept : interval_{interval} {}
+
+    /// For a random time between half an interval and a whole one; until the deadline or a stop request at most.
+    void sleep(deadline until, const std::stop_token& stop);
+
+private:
+    std::chrono::nanoseconds interval_;
+    std::uint32_t last_ = 0;  ///< number drawn; 0: none yet
 };
 
 }  // namespace detail
@@ -80,36 +91,17 @@ public:
     [[nodiscard]] std::optional<typename Backend::grant_type> acquire_until(typename Backend::session_type& session,
                                                                             const typename Backend::key_type& key, mode m,
                                                                             deadline until, const std::stop_token& stop) const {
-        std::optional<jitter> nap;  // seeded only where somebody really waits
+        detail::random_naps naps{interval_};
         for (;;) {
             if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
             const bool last = until.expired();
             if (auto grant = Backend::try_acquire(session, key, m)) return grant;
             if (last) return std::nullopt;
-            if (!nap) nap.emplace(interval_);
-            nap->sleep(until, stop);
+            naps.sleep(until, stop);
         }
     }
 
 private:
-    class jitter {
-    public:
-        explicit jitter(std::chrono::nanoseconds interval)
-            : engine_{std::random_device{}()}, spread_{interval.count() / 2, interval.count()} {}
-
-        void sleep(deadline until, const std::stop_token& stop) {
-            const auto wake = deadline::clock::now() + std::chrono::nanoseconds{spread_(engine_)};
-            std::unique_lock guard{mutex_};
-            woken_.wait_until(guard, stop, until.is_never() ? wake : std::min(wake, until.time()), [] { return false; });
-        }
-
-    private:
-        std::minstd_rand engine_;
-        std::uniform_int_distribution<std::chrono::nanoseconds::rep> spread_;
-        std::mutex mutex_;
-        std::condition_variable_any woken_;
-    };
-
     std::chrono::nanoseconds interval_;
 };
 

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -38,8 +37,12 @@ public:
     }
     /// A negative one wraps around.
     [[nodiscard]] std::optional<std::uint64_t> number(unsigned column) const noexcept {
-        if (row_[column] == nullptr) return std::nullopt;
-        return std::strtoull(row_[column], nullptr, 10);
+        const char* digit = row_[column];
+        if (digit == nullptr) return std::nullopt;
+        const bool negative = *digit == '-';
+        std::uint64_t value = 0;
+        for (digit += negative; *digit >= '0' && *digit <= '9'; ++digit) value = 10 * value + static_cast<std::uint64_t>(*digit - '0');
+        return negative ? 0 - value : value;
     }
 
 private:

@@ -38,25 +38,32 @@ void wait_or_cancel(PGconn* connection, const soci_support::stop_event& stop) {
     }
 }
 
-}  // namespace
-
-result await_answer(PGconn* connection, const std::stop_token& stop) {
+/// \param before_each  waits until the next result can be read without blocking
+template <class Wait>
+result read_answer(PGconn* connection, const Wait& before_each) {
     result best;
-    bool failed = false;
-    for (;;) {
-        if (stop.stop_possible()) {
-            while (PQflush(connection) > 0) {  // a statement is a few hundred bytes: it never waits here in practice
-                pollfd socket{PQsocket(connection), POLLOUT, 0};
-                (void)::poll(&socket, 1, -1);
-            }
-            wait_or_cancel(connection, soci_support::stop_event{stop});
-        }
+    for (bool failed = false;;) {
+        before_each();
         result next{PQgetResult(connection)};
         if (!next) return best;
         if (failed) continue;
         failed = !next.ok();
-        if (failed || next.columns() > 0 || best.columns() == 0) best = std::move(next);
+        if (!best || failed || next.columns() > 0 || best.columns() == 0) best = std::move(next);
     }
+}
+
+}  // namespace
+
+result await_answer(PGconn* connection, const std::stop_token& stop) {
+    if (!stop.stop_possible()) return read_answer(connection, [] {});
+    const soci_support::stop_event request{stop};
+    return read_answer(connection, [&] {
+        while (PQflush(connection) > 0) {  // a statement is a few hundred bytes: it never waits here in practice
+            pollfd socket{PQsocket(connection), POLLOUT, 0};
+            (void)::poll(&socket, 1, -1);
+        }
+        wait_or_cancel(connection, request);
+    });
 }
 
 std::vector<holder> holders_of(const result& rows) {

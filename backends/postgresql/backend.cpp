@@ -74,9 +74,10 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
     const auto granted = [&] { return grant{on, on->remember(what.key, what.mode, what.scope)}; };
     const auto answer = statement::acquire(*on, what, stop);
     if (answer.ok()) {
-        if (answer.is_null(0)) refuse(*on, what, answer);
+        const char said = answer.letter(0);
+        if (said == '\0') refuse(*on, what, answer);
         const fencing_token token{what.fenced ? answer.number(0) : 0};
-        if (what.fenced ? token.value == 0 : !answer.is_true(0)) return std::nullopt;
+        if (what.fenced ? token.value == 0 : said != 't') return std::nullopt;
         auto taken = granted();
         taken.token = token;
         if (stop.stop_requested() && what.scope == scope::session) {  // it came too late to stop the server, not the caller
@@ -125,13 +126,10 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
     if (until == nullptr) return acquire_once(session, on, what, stop);
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days
     for (bool waited = false;;) {
-        const bool last = until->expired();
-        if (last) {
-            what.limit.reset();
-        } else {
-            what.limit = until->is_never() ? milliseconds{0} : std::min(longest, until->remaining<milliseconds>());
-            if (!until->is_never() && what.limit->count() == 0) what.limit = milliseconds{1};  // it has just expired; 0 is for ever
-        }
+        const auto left = until->is_never() ? longest : until->remaining<milliseconds>();
+        const bool last = left == milliseconds::zero();
+        what.limit = until->is_never() ? milliseconds::zero() : std::min(longest, left);  // 0 is for ever
+        if (last) what.limit.reset();
         what.override_lock_timeout = waited || !until->is_never();  // which costs every lock() a little, and hardly any needs it
         if (auto taken = acquire_once(session, on, what, stop)) return taken;
         waited = true;

@@ -19,7 +19,8 @@
 
 namespace dlock::postgresql {
 
-/// libpq calls this for every connection that dlock has used. The instance data is a shared_ptr on the heap.
+/// libpq calls this for every connection that dlock has used. The instance data is a shared_ptr on the heap, which is also
+/// what libpq passes through: it is called for every result, also the caller's, and must not look for it then.
 struct events {
     using slot = std::shared_ptr<connection>;
 
@@ -27,35 +28,32 @@ struct events {
 
     static slot& attach(PGconn* handle) {
         auto owned = std::make_unique<slot>(std::make_shared<connection>(handle));
-        if (PQregisterEventProc(handle, &proc, "dlock", nullptr) == 0 || PQsetInstanceData(handle, &proc, owned.get()) == 0) {
+        if (PQregisterEventProc(handle, &proc, "dlock", owned.get()) == 0) {
             throw lock_error{errc::server_error, "dlock: libpq cannot watch this connection"};
         }
-        return *owned.release();
+        auto& attached = *owned.release();  // libpq has it now, and says when to delete it
+        (void)PQsetInstanceData(handle, &proc, &attached);  // cannot fail: it has just been registered
+        return attached;
     }
 
-    static int proc(PGEventId id, void* info, void*) noexcept {
+    static int proc(PGEventId id, void* info, void* passed_through) noexcept {
+        auto* const at = static_cast<slot*>(passed_through);
         switch (id) {
-            case PGEVT_RESULTCREATE: {
-                const auto* const event = static_cast<PGEventResultCreate*>(info);
-                if (auto* const at = find(event->conn)) (*at)->saw(PQcmdStatus(event->result));
+            case PGEVT_RESULTCREATE:
+                if (const auto* const event = static_cast<PGEventResultCreate*>(info); event->conn != nullptr) (*at)->saw(event->result);
                 break;
-            }
             case PGEVT_CONNRESET:
                 // the same PGconn with another session behind it: what was known of the old one is void
-                if (auto* const at = find(static_cast<PGEventConnReset*>(info)->conn)) {
-                    (*at)->end();
-                    try {
-                        *at = std::make_shared<connection>(static_cast<PGEventConnReset*>(info)->conn);
-                    } catch (const std::bad_alloc&) {
-                        return 0;  // libpq then fails the reset
-                    }
+                (*at)->end();
+                try {
+                    *at = std::make_shared<connection>(static_cast<PGEventConnReset*>(info)->conn);
+                } catch (const std::bad_alloc&) {
+                    return 0;  // libpq then fails the reset
                 }
                 break;
             case PGEVT_CONNDESTROY:
-                if (auto* const at = find(static_cast<PGEventConnDestroy*>(info)->conn)) {
-                    (*at)->end();
-                    delete at;
-                }
+                (*at)->end();
+                delete at;
                 break;
             default: break;
         }
@@ -71,15 +69,12 @@ PGconn* handle_of(soci::session& session) {
     return handle;
 }
 
-/// Reads what the idle socket has to say. Readable alone is not an end: a NOTIFY makes it readable too, and the server's
-/// last words come before its end does, so this reads until nothing is left.
-bool has_ended(PGconn* handle) noexcept {
-    if (PQtransactionStatus(handle) == PQTRANS_ACTIVE) return PQstatus(handle) != CONNECTION_OK;  // an answer is on its way
-    pollfd socket{PQsocket(handle), POLLIN, 0};
-    while (PQstatus(handle) == CONNECTION_OK && ::poll(&socket, 1, 0) > 0) {
-        if (PQconsumeInput(handle) == 0) return true;
-    }
-    return PQstatus(handle) != CONNECTION_OK;
+/// Asks the kernel whether the peer has closed its side, and reads nothing: a notification is no end, bytes of TLS say
+/// nothing, and the server's last words are left to be the answer of whatever is sent next. libpq would print them as a notice
+/// of its own, were they read now. https://www.postgresql.org/docs/current/libpq-notice-processing.html
+bool has_ended(const PGconn* handle) noexcept {
+    pollfd socket{PQsocket(handle), POLLRDHUP, 0};
+    return PQstatus(handle) != CONNECTION_OK || ::poll(&socket, 1, 0) > 0;
 }
 
 }  // namespace
@@ -92,7 +87,7 @@ std::shared_ptr<connection> connection::of(soci::session& session) {
 
 bool connection::scrub(soci::session& session) noexcept {
     auto* const handle = static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_;
-    if (handle == nullptr || PQstatus(handle) != CONNECTION_OK) return false;
+    if (handle == nullptr || has_ended(handle)) return false;
     const auto* const at = events::find(handle);
     if (PQtransactionStatus(handle) != PQTRANS_IDLE) (void)result{PQexec(handle, "ROLLBACK")};
     if (at != nullptr && !(*at)->held_.empty()) (void)result{PQexec(handle, "SELECT pg_advisory_unlock_all()")};
@@ -105,7 +100,7 @@ bool connection::serves(soci::session& session) noexcept {
     auto* const native = session.get_backend();
     if (handle_ == nullptr || native == nullptr || static_cast<soci::postgresql_session_backend*>(native)->conn_ != handle_) return false;
     if (!has_ended(handle_)) return true;
-    lose_all();
+    sever();  // so that every statement from now on says so, whether the server did or not
     return false;
 }
 
@@ -132,8 +127,10 @@ std::stop_token connection::lost(std::uint64_t serial) {
     return losses_->of(serial);
 }
 
-void connection::saw(const char* tag) noexcept {
-    if (own_ || tag == nullptr) return;
+void connection::saw(PGresult* result) noexcept {
+    if (own_) return;
+    const char* const tag = PQcmdStatus(result);
+    if (tag == nullptr) return;
     const std::string_view command{tag};
     if (command == "ROLLBACK" || command == "COMMIT" || command == "PREPARE TRANSACTION") {
         ++rollbacks_;  // "ROLLBACK" may have been to a savepoint only: transaction_holds() finds out

@@ -104,7 +104,7 @@ public:
 private:
     friend struct events;
 
-    void saw(const char* command_tag) noexcept;
+    void saw(PGresult* result) noexcept;
     void end() noexcept;
     void lose_all() noexcept;
     bool transaction_holds(held_lock& lock) noexcept;

@@ -4,10 +4,10 @@
 // Bounds on how long a dead peer goes unnoticed: a vanished client's locks stay held, a vanished server's look held.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 
+#include <dlock/detail/chrono.hpp>
 #include <dlock/soci/fwd.hpp>
 
 namespace dlock::postgresql {

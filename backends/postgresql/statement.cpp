@@ -130,7 +130,7 @@ result run_prepared(connection& on, const prepared& statement, const postgresql:
         }
         if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values, lengths, formats, 0) == 0) return result{};
         auto answer = await_answer(on.handle(), stop);
-        if (!again || answer.sqlstate() != sqlstate::invalid_statement_name) return answer;
+        if (answer.ok() || !again || answer.sqlstate() != sqlstate::invalid_statement_name) return answer;
         on.forget_prepared();  // somebody sent DEALLOCATE ALL or DISCARD ALL where libpq could not see it
     }
 }
@@ -189,7 +189,7 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
     };
     // Inside a transaction a statement that is not prepared after all would abort it, so there the text itself is sent.
     auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, key, nullptr, {}) : as_text();
-    if (!answer.ok() && status == PQTRANS_IDLE) answer = as_text();
+    if (!answer.ok() && status == PQTRANS_IDLE && reason_of(answer.sqlstate(), on.handle()) != errc::lost) answer = as_text();
     if (answer.ok()) return answer.is_true(0) ? released::yes : released::lost;
     if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) return released::pending;  // say, statement_timeout ended it
     on.sever();  // the server does not say whether it is released, so it is made to

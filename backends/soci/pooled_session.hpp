@@ -13,11 +13,11 @@
 // Threads: as a soci::session, one at a time; the pool itself may be used by many.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <string_view>
 
 #include <dlock/deadline.hpp>
+#include <dlock/detail/chrono.hpp>
 #include <dlock/soci/fwd.hpp>
 
 namespace dlock {

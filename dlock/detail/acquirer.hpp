@@ -4,7 +4,6 @@
 // What basic_lock and basic_transaction_lock have in common: a key on a session, and the many ways to ask for it.
 #pragma once
 
-#include <chrono>
 #include <concepts>
 #include <optional>
 #include <stop_token>
@@ -13,7 +12,8 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
-#include <dlock/detail/loss_signal.hpp>
+#include <dlock/detail/chrono.hpp>
+#include <dlock/detail/raised.hpp>
 #include <dlock/error.hpp>
 #include <dlock/fencing_token.hpp>
 #include <dlock/key_policy.hpp>
@@ -103,7 +103,7 @@ public:
     [[nodiscard]] std::stop_token lost() const
         requires loss_signalling_backend<Backend>
     {
-        return owns_lock() ? Backend::lost(session_, key_, mode_, *grant_) : loss_signal::raised();
+        return owns_lock() ? Backend::lost(session_, key_, mode_, *grant_) : raised();
     }
 
     /// The number of this grant: larger than that of every earlier holder. No round trip: it came with the grant.

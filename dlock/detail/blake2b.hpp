@@ -10,7 +10,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <type_traits>
 
@@ -34,7 +33,7 @@ public:
     constexpr void absorb(const std::array<std::uint8_t, 128>& block, std::uint64_t total, bool last) noexcept {
         std::array<std::uint64_t, 16> m{};
         for (std::size_t i = 0; i < m.size(); ++i) {
-            m[i] = little_endian<std::uint64_t>(std::span{block}.subspan(8 * i, 8));
+            for (std::size_t byte = 8; byte-- > 0;) m[i] = m[i] << 8 | block[8 * i + byte];
         }
         std::array<std::uint64_t, 16> v{};
         for (std::size_t i = 0; i < 8; ++i) {
@@ -100,18 +99,18 @@ private:
 
 template <std::size_t DigestSize, class Byte>
     requires(DigestSize >= 1 && DigestSize <= 64 && sizeof(Byte) == 1)
-[[nodiscard]] constexpr std::array<std::uint8_t, DigestSize> blake2b(std::span<const Byte> message) noexcept {
+[[nodiscard]] constexpr std::array<std::uint8_t, DigestSize> blake2b(const Byte* message, std::size_t size) noexcept {
     blake2b_state state{DigestSize};
     std::array<std::uint8_t, 128> block{};
     std::size_t used = 0;
     std::uint64_t total = 0;
-    for (const Byte byte : message) {
+    for (std::size_t i = 0; i < size; ++i) {
         if (used == block.size()) {  // a full block is known not to be the last one only when another byte follows
             state.absorb(block, total, false);
             block = {};
             used = 0;
         }
-        block[used++] = static_cast<std::uint8_t>(byte);
+        block[used++] = static_cast<std::uint8_t>(message[i]);
         ++total;
     }
     state.absorb(block, total, true);
@@ -125,7 +124,7 @@ template <std::size_t DigestSize, class Byte>
 
 template <std::size_t DigestSize>
 [[nodiscard]] constexpr std::array<std::uint8_t, DigestSize> blake2b(std::string_view message) noexcept {
-    return blake2b<DigestSize>(std::span<const char>{message});
+    return blake2b<DigestSize>(message.data(), message.size());
 }
 
 }  // namespace dlock::detail

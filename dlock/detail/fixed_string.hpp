@@ -4,7 +4,6 @@
 // Text as a template argument: namespaces of keys, sentences of concepts, SQL.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -15,10 +14,15 @@ struct fixed_string {
     char text[N + 1]{};
 
     constexpr fixed_string() = default;
-    constexpr fixed_string(const char (&literal)[N + 1]) { std::copy_n(literal, N, text); }
+    constexpr fixed_string(const char (&literal)[N + 1]) { put(0, literal, N); }
 
     [[nodiscard]] constexpr std::string_view view() const noexcept { return {text, N}; }
     [[nodiscard]] constexpr const char* c_str() const noexcept { return text; }
+
+    /// \pre at + size <= N
+    constexpr void put(std::size_t at, const char* from, std::size_t size) noexcept {
+        for (std::size_t i = 0; i < size; ++i) text[at + i] = from[i];
+    }
 };
 
 template <std::size_t N>
@@ -27,7 +31,8 @@ fixed_string(const char (&)[N]) -> fixed_string<N - 1>;
 template <std::size_t N, std::size_t M>
 [[nodiscard]] constexpr fixed_string<N + M> operator+(const fixed_string<N>& a, const fixed_string<M>& b) {
     fixed_string<N + M> joined;
-    std::copy_n(b.text, M, std::copy_n(a.text, N, joined.text));
+    joined.put(0, a.text, N);
+    joined.put(N, b.text, M);
     return joined;
 }
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <dlock/detail/raised.hpp>
+
 namespace dlock::detail {
 
 /// The tokens of the grants of one session. Any thread may call any member.
@@ -36,12 +38,9 @@ public:
 
     /// The same, and so is every grant whose token is asked for from now on.
     void raise_for_good() noexcept { raise(true); }
+
     /// The token of what is lost already.
-    [[nodiscard]] static std::stop_token raised() {
-        std::stop_source source;
-        source.request_stop();
-        return source.get_token();
-    }
+    [[nodiscard]] static std::stop_token raised() { return detail::raised(); }
 
 private:
     void raise(bool for_good) noexcept {

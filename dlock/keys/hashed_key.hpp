@@ -24,7 +24,7 @@ struct hashed_key {
 
     /// A binary name: the same bytes have the same key as text has.
     [[nodiscard]] static constexpr key_type key(std::span<const std::byte> name) noexcept {
-        return detail::little_endian<key_type>(detail::blake2b<8>(name));
+        return detail::little_endian<key_type>(detail::blake2b<8>(name.data(), name.size()));
     }
 };
 

@@ -13,7 +13,6 @@
 //   using invoices = in_namespace<"invoices", billing>;    // of "42": hashed_key::key("billing:invoices:42")
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <string_view>
@@ -33,7 +32,7 @@ namespace detail {
 template <fixed_string Namespace>
 concept namespace_name =
     (!Namespace.view().empty() || unmet<"dlock: a namespace must not be empty">) &&
-    (std::ranges::count(Namespace.view(), ':') == 0 || unmet<"dlock: a namespace must not contain ':'">);
+    (Namespace.view().find(':') == std::string_view::npos || unmet<"dlock: a namespace must not contain ':'">);
 
 template <class P>
 concept has_namespaces =

@@ -18,7 +18,7 @@
 #include <dlock/mysql/connection.hpp>
 #include <dlock/soci/pooled_session.hpp>
 
-#include "tests/mysql/allocations.hpp"
+#include "tests/support/allocations.hpp"
 #include "tests/mysql/client.hpp"
 #include "tests/mysql/fixture.hpp"
 

@@ -13,12 +13,15 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <dlock/postgresql/error.hpp>
 #include <dlock/soci/pooled_session.hpp>
 
 #include "tests/servers/pgbouncer.hpp"
 #include "tests/servers/postgresql_server.hpp"
+#include "tests/support/allocations.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/postgresql.hpp"
 
@@ -121,6 +124,26 @@ TEST_F(PostgreSQL, ATimedLockCostsOneRoundTripAndACycleTwo) {
     EXPECT_NE(sent.find("execute dlock_1_until"), std::string::npos) << sent;
 }
 
+TEST_F(PostgreSQL, LockingAgainAllocatesNothing) {  // but what libpq allocates for its results
+    soci::session a{server_.url()};
+    lock x{a, "x"};
+    const auto ways = [&] {
+        x.lock();
+        EXPECT_TRUE(x.owns_lock());
+        x.unlock();
+        EXPECT_TRUE(x.try_lock());
+        x.unlock();
+        EXPECT_TRUE(x.try_lock_for(1s));
+        x.unlock();
+        x.lock_shared();
+        x.unlock_shared();
+    };
+    ways();
+    const long before = allocations();
+    for (int i = 0; i < 100; ++i) ways();
+    EXPECT_EQ(allocations(), before);
+}
+
 // --- sessions that end, or are not what they seem
 
 TEST_F(PostgreSQL, AReconnectIsALoss) {
@@ -198,6 +221,57 @@ TEST_F(PostgreSQL, ANotificationIsNotALoss) {
     EXPECT_FALSE(unlock(x));
     const std::unique_ptr<PGnotify, decltype(&PQfreemem)> news{PQnotifies(raw(a)), &PQfreemem};
     EXPECT_TRUE(news) << "and nothing of it was taken from the caller";
+}
+
+/// What libpq would print to stderr.
+struct notices {
+    explicit notices(soci::session& session) { PQsetNoticeProcessor(raw(session), &count_one, this); }
+    static void count_one(void* self, const char*) { ++static_cast<notices*>(self)->count; }
+    int count = 0;
+};
+
+TEST_F(PostgreSQL, NothingIsPrintedWhenAnIdleSessionHasEnded) {
+    for (const bool look : {false, true}) {
+        soci::session a{server_.url()};
+        const notices printed{a};
+        lock x{a, "x"}, y{a, "y"};
+        x.lock();
+        onlooker_ << "SELECT pg_terminate_backend(" << pid_of(a) << ", 30000)";
+        if (look) await([&] { return x.state() == lock_state::lost; }, "the end of the session is not noticed");
+        EXPECT_EQ(unlock(x), errc::lost);
+        EXPECT_EQ(reason_of([&] { y.lock(); }), errc::lost);
+        EXPECT_EQ(reason_of([&] { (void)y.holders(); }), errc::lost);
+        EXPECT_THROW(a << "SELECT 1", soci::soci_error);
+        EXPECT_EQ(printed.count, 0) << "noticed by owns_lock(): " << look;
+    }
+}
+
+// The server says that it will end the session, and a moment later it does.
+TEST_F(PostgreSQL, TheServersLastWordsAreReadByWhoeverAsksNext) {
+    soci::session a{server_.url()};
+    const notices printed{a};
+    lock x{a, "x"};
+    x.lock();
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    ASSERT_EQ(::dup2(ends[0], PQsocket(raw(a))), PQsocket(raw(a))) << "which ends the server's own connection";
+    ::close(ends[0]);
+    const std::string fields{"SFATAL\0VFATAL\0C57P01\0Msaid before the end\0\0", 43};
+    const std::string last_words = std::string{"E\0\0\0", 4} + static_cast<char>(4 + fields.size()) + fields;
+    ASSERT_EQ(::write(ends[1], last_words.data(), last_words.size()), static_cast<ssize_t>(last_words.size()));
+    EXPECT_TRUE(x.owns_lock()) << "readable is not ended";
+    ::close(ends[1]);
+    EXPECT_FALSE(x.owns_lock());
+    try {
+        x.lock();
+        ADD_FAILURE() << "locked on nothing";
+    } catch (const lock_error& error) {
+        EXPECT_EQ(error.reason(), errc::lost);
+        EXPECT_EQ(error.native(), "57P01") << error.what();
+    }
+    EXPECT_THROW(a << "SELECT 1", soci::soci_error);
+    EXPECT_EQ(printed.count, 0);
+    await([&] { return granted(onlooker_) == 0; }, "the server still holds it");
 }
 
 TEST_F(PostgreSQL, DiscardAllIsALoss) {
