@@ -122,7 +122,7 @@ MUTANTS = [
 
     # --- mysql
     Mutant("preflight always fine, mysql", PREFLIGHT_TEST, "Preflight.AGalera*:Preflight.AReadOnly*",
-           [(MYSQL, "if (on.is_checked()) return;", "on.set_checked();\n    if (on.is_checked()) return;")]),
+           [("backends/mysql/preflight.cpp", "if (on.is_checked()) return;", "on.set_checked();\n    if (on.is_checked()) return;")]),
     Mutant("preflight always fine, mysql, one lock per session", MYSQL_TEST, "MySQL56*OneLockPerSession*",
            [(MYSQL, "if (!on->accepts_one_lock()) {", "if (false) {")]),
     Mutant("preflight always fine, mysql, pooler", MYSQL_TEST, "*Loss.BehindAPoolerNothing*",
