@@ -120,6 +120,9 @@ MUTANTS = [
     Mutant("cancel that comes too late keeps the grant, postgresql", POSTGRESQL_GHOSTS, "GhostLock.Cancel",
            [(POSTGRESQL, "(void)advisory::release(session, what.key, what.mode, taken);", "(void)session;")]),
 
+    Mutant("a cancelled unlock is called a loss, postgresql", POSTGRESQL_TEST, "PostgreSQL.AnUnlockThatIsCancelled*",
+           [("backends/postgresql/statement.cpp", "(again && !answer.is_null(0))", "(again && answer.is_true(0))")]),
+
     # --- mysql
     Mutant("preflight always fine, mysql", PREFLIGHT_TEST, "Preflight.AGalera*:Preflight.AReadOnly*",
            [("backends/mysql/preflight.cpp", "if (on.is_checked()) return;", "on.set_checked();\n    if (on.is_checked()) return;")]),
