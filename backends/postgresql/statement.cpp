@@ -189,8 +189,12 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
     };
     // Inside a transaction a statement that is not prepared after all would abort it, so there the text itself is sent.
     auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, key, nullptr, {}) : as_text();
-    if (!answer.ok() && status == PQTRANS_IDLE && reason_of(answer.sqlstate(), on.handle()) != errc::lost) answer = as_text();
-    if (answer.ok()) return answer.is_true(0) ? released::yes : released::lost;
+    const bool again = !answer.ok() && status == PQTRANS_IDLE && reason_of(answer.sqlstate(), on.handle()) != errc::lost;
+    if (again) answer = as_text();
+    if (answer.ok()) {
+        // "Not held" the second time: a cancel or statement_timeout that came behind the unlock made the first one an error.
+        return answer.is_true(0) || (again && !answer.is_null(0)) ? released::yes : released::lost;
+    }
     if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) return released::pending;  // say, statement_timeout ended it
     on.sever();  // the server does not say whether it is released, so it is made to
     return released::lost;

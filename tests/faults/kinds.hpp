@@ -21,6 +21,7 @@
 #include <type_traits>
 
 #include <soci/mysql/soci-mysql.h>
+#include <soci/postgresql/soci-postgresql.h>
 #include <soci/soci.h>
 
 #include <dlock/mysql.hpp>
@@ -62,11 +63,17 @@ public:
     }
 
 private:
-    /// The driver's own errors, which only the end of the connection explains here.
+    /// The driver's own errors: an administrator's cancel that came late, or the end of the connection.
     template <class Call>
-    static void told(Call call) {
+    void told(Call call) {
         try {
-            call();
+            try {
+                call();
+            } catch (const soci::postgresql_soci_error& error) {
+                if (error.sqlstate() != "57014") throw;
+                db_.rollback();
+                throw lock_error{errc::cancelled, error.what()};
+            }
         } catch (const soci::soci_error& error) {
             throw lock_error{errc::lost, error.what()};
         }

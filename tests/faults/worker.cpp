@@ -94,11 +94,24 @@ private:
                 note(happening::failed, 0);
                 surviving(&worker::finish);
                 close();  // the next session makes the directory, if that is what is missing
-            } else if (error.reason() == errc::cancelled) {
-                surviving(&worker::finish);
+            } else if (error.reason() == errc::cancelled || error.native() == "25P02") {
+                finish_cancelled();
             } else {
                 throw;
             }
+        }
+    }
+
+    /// Inside a transaction a cancel can hit a statement of the lock's that cannot be sent again: the transaction is aborted
+    /// (25P02), or, where not even that can be proven, the session is ended, which is a loss that nobody else has caused.
+    void finish_cancelled() {
+        try {
+            finish();
+        } catch (const lock_error& error) {
+            if (error.reason() == errc::cancelled) return finish_cancelled();
+            if (error.reason() != errc::lost) throw;
+            if (Kind::releases) note(happening::lost, 0);
+            close();
         }
     }
 

@@ -52,9 +52,8 @@ struct migration {
 
 /// The one literal of a statement, as the server reads it; sets `rest` to what stands around it.
 std::string literal_of(std::string_view statement, std::string& rest) {
-    constexpr std::string_view hexadecimal = "_utf8mb4 X'";
-    const bool hex = statement.find(hexadecimal) != statement.npos;
-    const auto opening = hex ? statement.find(hexadecimal) + hexadecimal.size() - 1 : statement.find('\'');
+    const auto opening = statement.find('\'');
+    const bool hex = statement.substr(0, opening).ends_with("_utf8mb4 X");  // what stands behind the quote may be part of a name
     const auto closing = statement.find('\'', opening + 1);
     expect(closing != statement.npos && statement.find('\'', closing + 1) == statement.npos, "more than one literal");
     const auto inside = statement.substr(opening + 1, closing - opening - 1);

@@ -354,20 +354,29 @@ TEST_F(MemorySession, ReconnectedTellsOfTheLossAndNotOfTheNextGrant) {
     EXPECT_FALSE(after.stop_requested()) << "it had been given back";
 }
 
-TEST_F(MemorySession, ClosedAtTheInstantOfTheQuestionTellsAllTheSame) {
-    for (int i = 0; i < 300; ++i) {
+TEST_F(MemorySession, ClosedBeforeTheQuestionTellsAtOnce) {  // as when it comes between the lock's own look and the question
+    const auto grant = lock_table::try_acquire(a, "k", mode::exclusive);
+    a.close();
+    EXPECT_TRUE(lock_table::lost(a, "k", mode::exclusive, *grant).stop_requested());
+    a.reconnect();
+    EXPECT_TRUE(lock_table::lost(a, "k", mode::exclusive, *grant).stop_requested());
+}
+
+TEST_F(MemorySession, ClosedByAnotherThreadTellsNothingOfTheNextGrant) {
+    for (int i = 0; i < 2000; ++i) {
         session s{here};
         lock held{s, "k"};
         held.lock();
-        std::atomic<bool> go = false;
-        std::thread closer{[&] {
-            while (!go) std::this_thread::yield();
-            s.close();
-        }};
-        go = true;
-        const auto lost = held.lost();
+        const auto before = held.lost();
+        std::thread closer{[&] { s.close(); }};
+        while (s.is_open()) {
+        }
+        s.reconnect();
+        held.lock();
+        const auto after = held.lost();
         closer.join();
-        ASSERT_TRUE(lost.stop_requested()) << "round " << i;
+        ASSERT_TRUE(before.stop_requested());
+        ASSERT_FALSE(after.stop_requested()) << "round " << i;
     }
 }
 
