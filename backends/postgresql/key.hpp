@@ -8,7 +8,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <string_view>  // std::hash: <functional> has it, and is three times as long
 
 #include <dlock/keys/integer_pair_key.hpp>
 
