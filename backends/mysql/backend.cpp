@@ -30,9 +30,10 @@ released release_key(connection& on, std::string_view key) noexcept;
 /// Sends the releases that a statement in progress held up.
 void release_pending(connection& on) noexcept {
     while (auto* const lock = on.find_release_pending()) {
+        const std::string_view key = lock->key;  // stays where it is: a release that fails severs, and forgets the serial only
         const auto serial = lock->serial;
-        if (release_key(on, lock->key) == released::pending) return;
-        on.forget(serial);
+        if (release_key(on, key) == released::pending) return;
+        on.forget(key, serial);
     }
 }
 
@@ -222,9 +223,9 @@ bool scrub(soci::session& session) noexcept {
             on->sever();
             return false;
         }
-        for (std::size_t i = 0; i < on->held().size(); ++i) {  // a release that fails severs, and nothing is held then
-            if (release_key(*on, on->held()[i].key) == released::pending) on->sever();
-        }
+        on->held().for_each([&](const connection::held_lock& lock) {  // a release that fails severs, and nothing is held then
+            if (release_key(*on, lock.key) == released::pending) on->sever();
+        });
         on->lose_all();  // for lock objects that are still there, which are told
         return on->serves(session);
     } catch (const std::exception&) {
@@ -256,16 +257,16 @@ std::optional<grant> fenced_named::acquire_until(session_type& session, const ke
     return acquire(session, key, m, fencing::yes, until, stop);
 }
 
-bool named::still_held(session_type& session, const key_type&, mode, const grant& granted) noexcept {
+bool named::still_held(session_type& session, const key_type& key, mode, const grant& granted) noexcept {
     auto& on = *granted.on;
-    return on.find(granted.serial) != nullptr && on.serves(session) && on.is_alive();
+    return on.find(key, granted.serial) != nullptr && on.serves(session) && on.is_alive();
 }
 
 std::stop_token named::lost(session_type&, const key_type&, mode, const grant& granted) { return granted.on->lost(granted.serial); }
 
 released named::release(session_type& session, const key_type& key, mode, const grant& granted) noexcept {
     auto& on = *granted.on;
-    auto* const lock = on.find(granted.serial);
+    auto* const lock = on.find(key, granted.serial);
     if (lock == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
     if (!on.serves(session)) {
         on.lose_all();
@@ -273,9 +274,9 @@ released named::release(session_type& session, const key_type& key, mode, const 
     }
     const auto outcome = release_key(on, key);
     if (outcome == released::pending) {
-        lock->release_pending = true;
+        on.set_release_pending(*lock);
     } else {
-        on.forget(granted.serial);
+        on.forget(key, granted.serial);
     }
     return outcome;
 }

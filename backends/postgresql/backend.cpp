@@ -171,21 +171,21 @@ std::optional<grant> transaction_advisory::acquire_until(soci::session& session,
 
 released advisory::release(soci::session&, const key_type& key, mode m, const grant& granted) noexcept {
     auto& on = *granted.on;
-    auto* const lock = on.find(granted.serial);
+    auto* const lock = on.find(key, granted.serial);
     if (lock == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
     const auto outcome = statement::release(on, key, m);
     if (outcome == released::pending) {
-        lock->release_pending = true;
+        on.set_release_pending(*lock);
     } else {
-        on.forget(granted.serial);
+        on.forget(key, granted.serial);
     }
     return outcome;
 }
 
 void advisory::sever(soci::session&, const grant& granted) noexcept { granted.on->sever(); }
 
-bool advisory_base::still_held(soci::session& session, const key_type&, mode, const grant& granted) noexcept {
-    return granted.on->serves(session) && granted.on->find(granted.serial) != nullptr;
+bool advisory_base::still_held(soci::session& session, const key_type& key, mode, const grant& granted) noexcept {
+    return granted.on->serves(session) && granted.on->find(key, granted.serial) != nullptr;
 }
 
 std::stop_token advisory_base::lost(soci::session&, const key_type&, mode, const grant& granted) {
