@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/postgresql/connection.hpp>
 
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,7 @@
 #include <dlock/error.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/result.hpp>
+#include <dlock/postgresql/set_statement.hpp>
 #include <dlock/postgresql/statement.hpp>
 #include <dlock/soci/native.hpp>
 
@@ -204,6 +206,26 @@ void connection::forget(const postgresql::key& key, std::uint64_t serial) noexce
     if (auto* const lock = held_.find(key); lock != nullptr && lock->serial == serial) remove(*lock);
 }
 
+std::uint64_t connection::remember(std::span<const postgresql::key> keys, mode m) noexcept {
+    for (const auto& key : keys) {
+        held_lock granted{key, m, scope::session, false, next_serial_, rollbacks_};
+        held_.add(granted);
+    }
+    return next_serial_++;
+}
+
+void connection::forget(std::span<const postgresql::key> keys, std::uint64_t serial) noexcept {
+    for (const auto& key : keys) forget(key, serial);
+}
+
+std::vector<postgresql::key> connection::keys_of(std::uint64_t serial) {
+    std::vector<postgresql::key> keys;
+    held_.for_each([&](const held_lock& lock) {
+        if (lock.serial == serial) keys.push_back(lock.key);
+    });
+    return keys;
+}
+
 void connection::remove(held_lock& lock) noexcept {
     if (lock.release_pending) --pending_;
     if (losses_) losses_->forget(lock.serial);
@@ -231,8 +253,15 @@ void connection::send_pending() noexcept {
         held_.for_each([&](const held_lock& lock) {
             if (lock.release_pending) due = lock;
         });
-        if (statement::release(*this, due.key, due.mode) == released::pending) return;
-        forget(due.key, due.serial);  // looked for again: a release that fails severs, and nothing is held then
+        try {
+            const auto keys = keys_of(due.serial);
+            const auto outcome = keys.size() == 1 ? statement::release(*this, due.key, due.mode)
+                                                  : statement::release(*this, keys, due.mode, true);
+            if (outcome == released::pending) return;
+            forget(keys, due.serial);  // looked for again: a release that fails severs, and nothing is held then
+        } catch (const std::bad_alloc&) {
+            return sever();
+        }
     }
 }
 

@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
+#include <vector>
 
 #include <libpq-fe.h>
 
@@ -72,12 +74,16 @@ public:
     [[nodiscard]] held_lock* find(const postgresql::key& key, std::uint64_t serial) noexcept;
     std::uint64_t remember(const postgresql::key& key, mode m, scope where) noexcept;
     void forget(const postgresql::key& key, std::uint64_t serial) noexcept;
+    /// The same for the keys of one grant, which is lost as a whole and given back as a whole.
+    std::uint64_t remember(std::span<const postgresql::key> keys, mode m) noexcept;
+    void forget(std::span<const postgresql::key> keys, std::uint64_t serial) noexcept;
     /// Whether a grant that is not found any more was lost; otherwise it was released.
     [[nodiscard]] bool has_lost(std::uint64_t serial) const noexcept { return serial < lost_below_; }
     /// Tells when this grant is lost. Watches the connection from the first call on.
     [[nodiscard]] std::stop_token lost(std::uint64_t serial);
     /// Makes room, so that remember() cannot throw after the server has granted.
-    void reserve_one() { held_.reserve(1); }
+    void reserve_one() { reserve(1); }
+    void reserve(std::size_t more) { held_.reserve(more); }
 
     /// The server takes no statement now: release_pending() is to release it.
     void set_release_pending(held_lock& lock) noexcept;
@@ -115,6 +121,7 @@ private:
     bool transaction_holds(held_lock& lock) noexcept;
     void remove(held_lock& lock) noexcept;
     void send_pending() noexcept;
+    std::vector<postgresql::key> keys_of(std::uint64_t serial);
     void preflight();
 
     struct hash {
