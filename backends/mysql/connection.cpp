@@ -167,6 +167,33 @@ void connection::forget(std::string_view key, std::uint64_t serial) noexcept {
     held_.remove(*lock);
 }
 
+void connection::reserve(std::span<const std::string> keys) {
+    held_.reserve(keys.size());
+    spares_.assign(keys.size(), {});
+    for (std::size_t i = 0; i < keys.size(); ++i) spares_[i].key = keys[i];
+}
+
+std::uint64_t connection::remember_all() noexcept {
+    for (auto& spare : spares_) {
+        spare.serial = next_serial_;
+        held_.add(spare);
+    }
+    spares_.clear();
+    return next_serial_++;
+}
+
+void connection::forget(std::span<const std::string> keys, std::uint64_t serial) noexcept {
+    for (const auto& key : keys) forget(key, serial);
+}
+
+std::vector<std::string> connection::keys_of(std::uint64_t serial) {
+    std::vector<std::string> keys;
+    held_.for_each([&](const held_lock& lock) {
+        if (lock.serial == serial) keys.push_back(lock.key);
+    });
+    return keys;
+}
+
 void connection::set_release_pending(held_lock& lock) noexcept {
     if (!lock.release_pending) ++pending_;
     lock.release_pending = true;

@@ -18,9 +18,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <mysql.h>
 
@@ -113,6 +115,11 @@ public:
     /// The key that was reserved is held now.
     std::uint64_t remember() noexcept;
     void forget(std::string_view key, std::uint64_t serial) noexcept;
+    /// The same for the keys of one grant, which is lost as a whole and given back as a whole.
+    void reserve(std::span<const std::string> keys);
+    std::uint64_t remember_all() noexcept;
+    void forget(std::span<const std::string> keys, std::uint64_t serial) noexcept;
+    [[nodiscard]] std::vector<std::string> keys_of(std::uint64_t serial);
     /// The session takes no statement now: its next use is to release the lock.
     void set_release_pending(held_lock& lock) noexcept;
     [[nodiscard]] held_lock* find_release_pending() noexcept;
@@ -152,6 +159,7 @@ private:
     std::shared_ptr<detail::loss_signal> losses_;  ///< null until somebody asks
     std::optional<soci_support::end_watch> watch_;
     held_lock spare_;  ///< its string goes to and fro, so that locking the same name again allocates nothing
+    std::vector<held_lock> spares_;  ///< for several keys at once
 };
 
 }  // namespace dlock::mysql
