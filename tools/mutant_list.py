@@ -99,7 +99,7 @@ MUTANTS = [
     Mutant("the limit is of each wait, mysql", MYSQL_MULTI, "*TheLimitIsForAll*",
            [(MYSQL_SET_SQL, "NOW(6),SYSDATE(6))", "NOW(6),NOW(6))")]),
     Mutant("names behind one that was killed are asked for, mysql", MYSQL_MULTI, "*KillQueryAndMaxStatementTime*:*AStopRequest*",
-           [(MYSQL_SET_SQL, "'0',NULL,'2'),\"", "'0',NULL,NULL),\"")]),
+           [(MYSQL_SET_SQL, "IS NOT TRUE THEN 2*SLEEP", "IS FALSE THEN 2*SLEEP")]),
     Mutant("a long statement cannot be cancelled, mysql", MYSQL_MULTI, "*AThousandNames*",
            [("backends/mysql/killer.cpp", "(shown.size() > shown_whole && statement.starts_with(shown))", "false")]),
 

@@ -30,7 +30,7 @@ TEST_F(SqliteMultiLock, AStopRequestInTheMiddleLeavesNothing) {
         background waiting{[&] {
             return reason_of([&] { timed ? (void)several.try_lock_for(1h, stop.get_token()) : several.lock(stop.get_token()); });
         }};
-        waiting.await_wait();
+        waiting.await_naps();
         stop.request_stop();
         EXPECT_EQ(waiting.get(), errc::cancelled);
         EXPECT_EQ(b.held(), 0u);

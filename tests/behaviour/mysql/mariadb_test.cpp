@@ -113,12 +113,12 @@ TEST_F(MariaDBBehaviour, AnAcquiringStatementLocksOnce) {
 
 /// What stands for a lock in a statement for several.
 std::string one_of(const std::string& name, const std::string& timeout) {
-    return "ELT(1+IFNULL(GET_LOCK('" + name + "'," + timeout + "),2),'0',NULL,'2')";
+    return " WHEN GET_LOCK('" + name + "'," + timeout + ") IS NOT TRUE THEN 2*SLEEP(0.00002)";
 }
 
-TEST_F(MariaDBBehaviour, CoalesceAsksForLocksFromLeftToRightAndStopsAtTheFirstThatIsNotGranted) {
+TEST_F(MariaDBBehaviour, CaseAsksForLocksOneAfterTheOtherAndStopsAtTheFirstThatIsNotGranted) {
     const auto all = [](const std::string& timeout) {
-        return "SELECT COALESCE(" + one_of("h", timeout) + "," + one_of("i", timeout) + "," + one_of("k", timeout) + "," + one_of("l", timeout) + ",'1')";
+        return "SELECT CASE" + one_of("h", timeout) + one_of("i", timeout) + one_of("k", timeout) + one_of("l", timeout) + " ELSE 1 END";
     };
     const auto held = [&] {
         std::string names;
@@ -156,7 +156,7 @@ TEST_F(MariaDBBehaviour, ADeadlockEndsTheListOfLocks) {
         b_.ask("SELECT GET_LOCK('k', 0)");
         a_.ask("SELECT GET_LOCK('own', 0)");
         onlooker_.ask("SELECT GET_LOCK('l', 0)");
-        a_.send("SELECT COALESCE(" + one_of("j", "3600") + "," + one_of("k", "3600") + "," + one_of("l", "3600") + ",'1')");
+        a_.send("SELECT CASE" + one_of("j", "3600") + one_of("k", "3600") + one_of("l", "3600") + " ELSE 1 END");
         onlooker_.await_waiter(a_.id());
         b_.send("SELECT GET_LOCK('own', 3600)");
         pollfd answers[]{{mysql_get_socket(a_.handle()), POLLIN, 0}, {mysql_get_socket(b_.handle()), POLLIN, 0}};
