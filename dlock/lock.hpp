@@ -25,7 +25,10 @@
 // | release pending  | already_owned until the aborted transaction ends, then as not held | as the first unlock | releases, or ends the session |
 #pragma once
 
+#include <initializer_list>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <dlock/detail/acquirer.hpp>
 #include <dlock/lockable.hpp>
@@ -43,6 +46,16 @@ public:
     template <class Name>
         requires accepts_name<KeyPolicy, const Name&>
     basic_lock(typename base::session_type& session, const Name& name, WaitPolicy wait = WaitPolicy{}) : base{session, name, std::move(wait)} {}
+
+    /// The same for names in braces, of a policy that takes several: `multi_lock both{db, {"account/1", "account/2"}};`
+    template <class Name>
+        requires accepts_name<KeyPolicy, const std::initializer_list<Name>&>
+    basic_lock(typename base::session_type& session, std::initializer_list<Name> names, WaitPolicy wait = WaitPolicy{})
+        : base{session, names, std::move(wait)} {}
+    /// Also where the names are not all of one type.
+    basic_lock(typename base::session_type& session, std::initializer_list<std::string_view> names, WaitPolicy wait = WaitPolicy{})
+        requires accepts_name<KeyPolicy, const std::initializer_list<std::string_view>&>
+        : base{session, names, std::move(wait)} {}
 
     ~basic_lock() {
         if (this->grant_ && release() == released::pending) Backend::sever(this->session_, *this->grant_);

@@ -26,6 +26,9 @@ POSTGRESQL_SQL = "backends/postgresql/sql.hpp"
 MYSQL = "backends/mysql/backend.cpp"
 MYSQL_CONNECTION = "backends/mysql/connection.cpp"
 MYSQL_SQL = "backends/mysql/sql.hpp"
+POSTGRESQL_SET = "backends/postgresql/advisory_set.cpp"
+POSTGRESQL_SET_SQL = "backends/postgresql/set_sql.hpp"
+MYSQL_SET_SQL = "backends/mysql/set_sql.hpp"
 SQLITE = "backends/sqlite/backend.cpp"
 SQLITE_FILE = "backends/sqlite/lock_file.cpp"
 SQLITE_FILES = "backends/sqlite/lock_files.cpp"
@@ -40,6 +43,8 @@ POSTGRESQL_GHOSTS = "//tests/postgresql:ghost_lock_test"
 POSTGRESQL_FENCE = "//tests/postgresql:fencing_test"
 MYSQL_CONFORMANCE = "//tests/conformance:mysql_conformance_test"
 MYSQL_TEST = "//tests/mysql:mysql_test"
+POSTGRESQL_MULTI = "//tests/postgresql:multi_lock_test"
+MYSQL_MULTI = "//tests/mysql:multi_lock_test"
 SQLITE_CONFORMANCE = "//tests/conformance:sqlite_conformance_test"
 SQLITE_LOSS = "//tests/sqlite:loss_test"
 SQLITE_LINE = "//tests/sqlite:queue_test"
@@ -68,6 +73,35 @@ MUTANTS = [
            [("dlock/deadline.hpp", "std::chrono::ceil<clock::duration>(wait)}", "std::chrono::ceil<clock::duration>(wait) * 1000}")]),
     Mutant("hash bytes reversed", "//tests/keys:keys_test", "*",
            [("dlock/detail/blake2b.hpp", "digest[i] = state[i];", "digest[DigestSize - 1 - i] = state[i];")]),
+
+    Mutant("a removed lock leaves a hole", CORE_TEST, "HeldLocks*",
+           [("dlock/detail/held_locks.hpp", "if (distance(home(slots_[i].key), i) < distance(hole, i)) continue;", "break;")]),
+
+    # --- several keys at once
+    Mutant("keys in the order of their names", POSTGRESQL_MULTI, "MultiLock.KeysAreLockedInTheirOrder*",
+           [("dlock/key_set.hpp", "        std::sort(keys_.begin(), keys_.end());\n", "")]),
+    Mutant("half a set is kept, one by one", CORE_TEST, "OneByOne.*",
+           [("dlock/one_by_one.hpp", "                    give_back(session, keys, m, taken);\n", "")]),
+    Mutant("half a set is kept after an error, one by one", CORE_TEST, "OneByOne.*",
+           [("dlock/one_by_one.hpp", "        } catch (...) {\n            give_back(session, keys, m, taken);\n", "        } catch (...) {\n")]),
+    Mutant("half a set is kept by a try, postgresql", POSTGRESQL_MULTI, "MultiLock.ATryThatMeetsABusyName*",
+           [(POSTGRESQL_SET_SQL, "ELSE busy - 1 - (SELECT count(*) FILTER (WHERE ", "ELSE 0 * (SELECT count(*) FILTER (WHERE busy > 100000 AND ")]),
+    Mutant("half a set is kept, postgresql", POSTGRESQL_MULTI, "MultiLock.AWaitThatTimesOut*",
+           [(POSTGRESQL_SET, "    constexpr int attempts = 10;", "    if (what.limit) return;\n    constexpr int attempts = 10;")]),
+    Mutant("the limit is of each wait, postgresql", POSTGRESQL_MULTI, "MultiLock.TheLimitIsForAll*",
+           [(POSTGRESQL_SET_SQL, "clock_timestamp() - statement_timestamp()", "statement_timestamp() - statement_timestamp()")]),
+    Mutant("a key that another object holds is not refused, postgresql", POSTGRESQL_MULTI, "MultiLock.AKeyThatTheSessionHolds*",
+           [(POSTGRESQL_SET, "if (std::any_of(keys.begin(), keys.end(), [&](const key& k) { return on->find(k) != nullptr; })) {", "if (false) {")]),
+    Mutant("cancel that comes too late keeps the set, postgresql", POSTGRESQL_GHOSTS, "GhostLock.Cancel",
+           [(POSTGRESQL_SET, "        prove_none_held(*on, what);  // it came", "        // it came")]),
+    Mutant("half a set is kept, mysql", MYSQL_MULTI, "*WhatMeetsABusyName*",
+           [("backends/mysql/set_statement.cpp", "    constexpr int attempts = 3;", "    if (id != 0) return true;\n    constexpr int attempts = 3;")]),
+    Mutant("the limit is of each wait, mysql", MYSQL_MULTI, "*TheLimitIsForAll*",
+           [(MYSQL_SET_SQL, "NOW(6),SYSDATE(6))", "NOW(6),NOW(6))")]),
+    Mutant("names behind one that was killed are asked for, mysql", MYSQL_MULTI, "*KillQueryAndMaxStatementTime*:*AStopRequest*",
+           [(MYSQL_SET_SQL, "IS NOT TRUE THEN 2*SLEEP", "IS FALSE THEN 2*SLEEP")]),
+    Mutant("a long statement cannot be cancelled, mysql", MYSQL_MULTI, "*AThousandNames*",
+           [("backends/mysql/killer.cpp", "(shown.size() > shown_whole && statement.starts_with(shown))", "false")]),
 
     # --- leases and losses
     Mutant("heartbeat stopped", LEASE_TEST, "Lease/*.IsKeptAlive*",
@@ -145,7 +179,8 @@ MUTANTS = [
     Mutant("try_lock always true, mysql", MYSQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
            [(MYSQL, "if (answer.value == 0U) return std::nullopt;", "if (answer.value == 0U) return grant{on, on->remember(), {}};")]),
     Mutant("milliseconds for seconds, mysql", MYSQL_CONFORMANCE, "*ATimedWaitFailsAfterItsTimeout*",
-           [(MYSQL, "std::chrono::floor<seconds>(left) : left;", "std::chrono::floor<seconds>(left) : left * 1000;")]),
+           [("backends/mysql/pauses.hpp", "std::chrono::floor<std::chrono::seconds>(left) : left;",
+             "std::chrono::floor<std::chrono::seconds>(left) : left * 1000;")]),
     Mutant("the guard removed, mysql", MYSQL_TEST, "*Cancel.ByAnAdministrator*:*Cancel.AGrantThatWasOnItsWay*:*Loss.AnInterruptedProof*",
            [(MYSQL, "    // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server\n    (void)prove_not_held(*on, key, on->id());\n",
              "")]),

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
+#include <new>
+#include <span>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -13,8 +14,11 @@
 #include <dlock/mysql/answer.hpp>
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/error.hpp>
+#include <dlock/mysql/pauses.hpp>
 #include <dlock/mysql/preflight.hpp>
+#include <dlock/mysql/ready.hpp>
 #include <dlock/mysql/server.hpp>
+#include <dlock/mysql/set_statement.hpp>
 #include <dlock/mysql/sql.hpp>
 #include <dlock/soci/pooled_session.hpp>
 
@@ -23,7 +27,6 @@ namespace {
 
 using soci_support::stop_event;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 released release_key(connection& on, std::string_view key) noexcept;
 
@@ -31,21 +34,28 @@ released release_key(connection& on, std::string_view key) noexcept;
 void release_pending(connection& on) noexcept {
     while (auto* const lock = on.find_release_pending()) {
         const auto serial = lock->serial;
-        if (release_key(on, lock->key) == released::pending) return;
-        on.forget(serial);
+        try {
+            const auto keys = on.keys_of(serial);
+            const auto outcome = keys.size() == 1 ? release_key(on, keys.front()) : statement::release(on, keys);
+            if (outcome == released::pending) return;
+            on.forget(keys, serial);
+        } catch (const std::bad_alloc&) {
+            return on.sever();
+        }
     }
 }
 
-/// The connection, ready to be asked for this key.
-std::shared_ptr<connection> ready(soci::session& session, std::string_view key) {
+}  // namespace
+
+std::shared_ptr<connection> ready(soci::session& session, std::span<const std::string> keys) {
     auto on = connection::of(session);
-    on->server().check(key);
+    for (const auto& key : keys) on->server().check(key);
     release_pending(*on);
     if (!on->held().empty() && !on->is_alive()) {
         on->sever();
         on = connection::of(session);
     }
-    if (on->find(key) != nullptr) {
+    if (std::any_of(keys.begin(), keys.end(), [&](const std::string& key) { return on->find(key) != nullptr; })) {
         throw lock_error{errc::already_owned,
                          "dlock: another lock object holds this key on the same session, which owns the lock"};
     }
@@ -57,9 +67,9 @@ std::shared_ptr<connection> ready(soci::session& session, std::string_view key) 
                 "use MySQL 5.7.5 or MariaDB 10.0.2, or, if your sessions hold one lock at a time and call no GET_LOCK "
                 "themselves, call mysql::accept_one_lock_per_session()"};
         }
-        if (!on->held().empty()) {
+        if (!on->held().empty() || keys.size() > 1) {
             throw lock_error{errc::unsupported,
-                             "dlock: this session holds a lock, and this server would silently free it for a second "
+                             "dlock: this session holds a lock, or is to hold several, and this server would silently free it for a second "
                              "one: use another session"};
         }
     }
@@ -67,6 +77,8 @@ std::shared_ptr<connection> ready(soci::session& session, std::string_view key) 
     ask_for_id(*on);
     return on;
 }
+
+namespace {
 
 /// Proves, after an answer that was neither yes nor no, that this server connection does not hold the key: by asking the
 /// server, else by ending the session. False: the session has ended.
@@ -91,8 +103,9 @@ released release_key(connection& on, std::string_view key) noexcept {
     }
 }
 
-/// Another connection has answered than the one that was asked. It holds nothing.
-[[noreturn]] void refuse(connection& on) {
+}  // namespace
+
+void refuse(connection& on) {
     if (on.was_replaced()) {
         on.lose_all();
         throw lock_error{errc::lost,
@@ -111,6 +124,8 @@ released release_key(connection& on, std::string_view key) noexcept {
                      "connection of its own, "
                      "call mysql::assume_session_pooling()"};
 }
+
+namespace {
 
 enum class fencing : bool { no, yes };
 
@@ -170,35 +185,10 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
     throw cancelled();
 }
 
-/// What one statement may wait for in the server's queue. Rounded up where the server can, or else down: the rest is polled.
-milliseconds slice(const server& server, deadline until) {
-    constexpr milliseconds longest = std::chrono::hours{1};
-    if (until.is_never()) return longest;
-    const auto left = std::min(longest, until.remaining<milliseconds>());
-    return server.waits_whole_seconds() ? std::chrono::floor<seconds>(left) : left;
-}
-
-/// The pauses between two statements where the server cannot wait for as long as it should: 1 to 20 ms, so short that a
-/// stop request need not end them.
-class pauses {
-public:
-    void sleep(deadline until) {
-        if (!engine_) engine_.emplace(std::random_device{}());
-        milliseconds pause{std::uniform_int_distribution<int>{(longest_ + 1) / 2, longest_}(*engine_)};
-        if (!until.is_never()) pause = std::min(pause, until.remaining<milliseconds>());
-        std::this_thread::sleep_for(pause);
-        longest_ = std::min(20, 2 * longest_);
-    }
-
-private:
-    std::optional<std::minstd_rand> engine_;
-    int longest_ = 1;
-};
-
 std::optional<grant> acquire(soci::session& session, const std::string& key, mode m, fencing with, deadline until,
                              const std::stop_token& token) {
     if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
-    const auto on = ready(session, key);
+    const auto on = ready(session, {&key, 1});
     on->reserve(key);
     const stop_event stop{token};
     if (with == fencing::yes) await_fence(*on, stop);
@@ -222,9 +212,9 @@ bool scrub(soci::session& session) noexcept {
             on->sever();
             return false;
         }
-        for (std::size_t i = 0; i < on->held().size(); ++i) {  // a release that fails severs, and nothing is held then
-            if (release_key(*on, on->held()[i].key) == released::pending) on->sever();
-        }
+        on->held().for_each([&](const connection::held_lock& lock) {  // a release that fails severs, and nothing is held then
+            if (release_key(*on, lock.key) == released::pending) on->sever();
+        });
         on->lose_all();  // for lock objects that are still there, which are told
         return on->serves(session);
     } catch (const std::exception&) {
@@ -256,16 +246,16 @@ std::optional<grant> fenced_named::acquire_until(session_type& session, const ke
     return acquire(session, key, m, fencing::yes, until, stop);
 }
 
-bool named::still_held(session_type& session, const key_type&, mode, const grant& granted) noexcept {
+bool named::still_held(session_type& session, const key_type& key, mode, const grant& granted) noexcept {
     auto& on = *granted.on;
-    return on.find(granted.serial) != nullptr && on.serves(session) && on.is_alive();
+    return on.find(key, granted.serial) != nullptr && on.serves(session) && on.is_alive();
 }
 
 std::stop_token named::lost(session_type&, const key_type&, mode, const grant& granted) { return granted.on->lost(granted.serial); }
 
 released named::release(session_type& session, const key_type& key, mode, const grant& granted) noexcept {
     auto& on = *granted.on;
-    auto* const lock = on.find(granted.serial);
+    auto* const lock = on.find(key, granted.serial);
     if (lock == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
     if (!on.serves(session)) {
         on.lose_all();
@@ -273,9 +263,9 @@ released named::release(session_type& session, const key_type& key, mode, const 
     }
     const auto outcome = release_key(on, key);
     if (outcome == released::pending) {
-        lock->release_pending = true;
+        on.set_release_pending(*lock);
     } else {
-        on.forget(granted.serial);
+        on.forget(key, granted.serial);
     }
     return outcome;
 }

@@ -141,47 +141,76 @@ void connection::accept_one_lock() {
     one_lock_ = true;
 }
 
-template <class Predicate>
-connection::held_lock* connection::find_if(Predicate wanted) noexcept {
-    const auto at = std::find_if(held_.begin(), held_.end(), wanted);
-    return at == held_.end() ? nullptr : &*at;
-}
-
-connection::held_lock* connection::find(std::string_view key) noexcept {
-    return find_if([&](const held_lock& lock) { return lock.key == key; });
-}
-
-connection::held_lock* connection::find(std::uint64_t serial) noexcept {
-    return find_if([&](const held_lock& lock) { return lock.serial == serial; });
-}
-
-connection::held_lock* connection::find_release_pending() noexcept {
-    return find_if([](const held_lock& lock) { return lock.release_pending; });
+connection::held_lock* connection::find(std::string_view key, std::uint64_t serial) noexcept {
+    auto* const lock = find(key);
+    return lock != nullptr && lock->serial == serial ? lock : nullptr;
 }
 
 void connection::reserve(std::string_view key) {
-    if (held_.size() == held_.capacity()) held_.reserve(2 * held_.size() + 1);
+    held_.reserve(1);
     spare_.key.assign(key);
 }
 
 std::uint64_t connection::remember() noexcept {
     spare_.serial = next_serial_;
-    held_.push_back(std::move(spare_));
+    spare_.release_pending = false;
+    held_.add(spare_);
     return next_serial_++;
 }
 
-void connection::forget(std::uint64_t serial) noexcept {
-    if (auto* const lock = find(serial)) {
-        std::swap(*lock, held_.back());
-        spare_ = std::move(held_.back());
-        spare_.release_pending = false;
-        held_.pop_back();
-    }
+void connection::forget(std::string_view key, std::uint64_t serial) noexcept {
+    auto* const lock = find(key, serial);
+    if (lock == nullptr) return;
+    if (lock->release_pending) --pending_;
     if (losses_) losses_->forget(serial);
+    if (lock->key.capacity() > spare_.key.capacity()) std::swap(lock->key, spare_.key);
+    held_.remove(*lock);
+}
+
+void connection::reserve(std::span<const std::string> keys) {
+    held_.reserve(keys.size());
+    spares_.assign(keys.size(), {});
+    for (std::size_t i = 0; i < keys.size(); ++i) spares_[i].key = keys[i];
+}
+
+std::uint64_t connection::remember_all() noexcept {
+    for (auto& spare : spares_) {
+        spare.serial = next_serial_;
+        held_.add(spare);
+    }
+    spares_.clear();
+    return next_serial_++;
+}
+
+void connection::forget(std::span<const std::string> keys, std::uint64_t serial) noexcept {
+    for (const auto& key : keys) forget(key, serial);
+}
+
+std::vector<std::string> connection::keys_of(std::uint64_t serial) {
+    std::vector<std::string> keys;
+    held_.for_each([&](const held_lock& lock) {
+        if (lock.serial == serial) keys.push_back(lock.key);
+    });
+    return keys;
+}
+
+void connection::set_release_pending(held_lock& lock) noexcept {
+    if (!lock.release_pending) ++pending_;
+    lock.release_pending = true;
+}
+
+connection::held_lock* connection::find_release_pending() noexcept {
+    held_lock* found = nullptr;
+    if (pending_ == 0) return found;
+    held_.for_each([&](held_lock& lock) {
+        if (lock.release_pending) found = &lock;
+    });
+    return found;
 }
 
 void connection::lose_all() noexcept {
     held_.clear();
+    pending_ = 0;
     lost_below_ = next_serial_;
     if (losses_) losses_->raise();
 }

@@ -15,8 +15,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -24,6 +26,7 @@
 
 #include <mysql.h>
 
+#include <dlock/detail/held_locks.hpp>
 #include <dlock/mysql/server.hpp>
 #include <dlock/soci/end_watch.hpp>
 #include <dlock/soci/fwd.hpp>
@@ -98,15 +101,28 @@ public:
         bool release_pending = false;
     };
 
-    [[nodiscard]] const std::vector<held_lock>& held() const noexcept { return held_; }
-    [[nodiscard]] held_lock* find(std::string_view key) noexcept;
-    [[nodiscard]] held_lock* find(std::uint64_t serial) noexcept;
-    [[nodiscard]] held_lock* find_release_pending() noexcept;
+    struct hash {
+        std::size_t operator()(std::string_view key) const noexcept { return std::hash<std::string_view>{}(key); }
+    };
+
+    [[nodiscard]] detail::held_locks<held_lock, hash>& held() noexcept { return held_; }
+    /// The lock on a key, or null.
+    [[nodiscard]] held_lock* find(std::string_view key) noexcept { return held_.find(key); }
+    /// The same if it was this grant.
+    [[nodiscard]] held_lock* find(std::string_view key, std::uint64_t serial) noexcept;
     /// Makes room, so that remember() cannot throw after the server has granted.
     void reserve(std::string_view key);
     /// The key that was reserved is held now.
     std::uint64_t remember() noexcept;
-    void forget(std::uint64_t serial) noexcept;
+    void forget(std::string_view key, std::uint64_t serial) noexcept;
+    /// The same for the keys of one grant, which is lost as a whole and given back as a whole.
+    void reserve(std::span<const std::string> keys);
+    std::uint64_t remember_all() noexcept;
+    void forget(std::span<const std::string> keys, std::uint64_t serial) noexcept;
+    [[nodiscard]] std::vector<std::string> keys_of(std::uint64_t serial);
+    /// The session takes no statement now: its next use is to release the lock.
+    void set_release_pending(held_lock& lock) noexcept;
+    [[nodiscard]] held_lock* find_release_pending() noexcept;
     /// Whether a grant that is not found any more was lost; otherwise it was released.
     [[nodiscard]] bool has_lost(std::uint64_t serial) const noexcept { return serial < lost_below_; }
     void lose_all() noexcept;
@@ -116,9 +132,6 @@ public:
     explicit connection(MYSQL* handle) noexcept;
 
 private:
-    template <class Predicate>
-    held_lock* find_if(Predicate wanted) noexcept;
-
     /// What no two connections share.
     struct greeting {
         unsigned long id;
@@ -141,10 +154,12 @@ private:
     unsigned long pooled_id_ = 0;
     std::uint64_t next_serial_ = 1;
     std::uint64_t lost_below_ = 1;
-    std::vector<held_lock> held_;
+    detail::held_locks<held_lock, hash> held_;
+    std::size_t pending_ = 0;  ///< how many of them wait for their release
     std::shared_ptr<detail::loss_signal> losses_;  ///< null until somebody asks
     std::optional<soci_support::end_watch> watch_;
     held_lock spare_;  ///< its string goes to and fro, so that locking the same name again allocates nothing
+    std::vector<held_lock> spares_;  ///< for several keys at once
 };
 
 }  // namespace dlock::mysql

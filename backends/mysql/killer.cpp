@@ -39,6 +39,12 @@ void copy_options(MYSQL* from, MYSQL* to) noexcept {
 
 const char* unless_empty(const char* text) noexcept { return text != nullptr && *text != '\0' ? text : nullptr; }
 
+/// The server cuts a long statement off when it tells what it executes.
+bool is_of(std::string_view shown, std::string_view statement) noexcept {
+    constexpr std::size_t shown_whole = 60'000;  // MariaDB shows 65,535 bytes
+    return shown == statement || (shown.size() > shown_whole && statement.starts_with(shown));
+}
+
 bool send(MYSQL* handle, std::string_view sql) noexcept {
     return mysql_real_query(handle, sql.data(), sql.size()) == 0;
 }
@@ -57,7 +63,7 @@ killer::killer(MYSQL* first) noexcept : second_{mysql_init(nullptr)} {
 void killer::kill_query(unsigned long id, std::string_view statement) const noexcept {
     if (!send(second_.get(), sql::statement_of(id).view())) return;
     const result running{mysql_store_result(second_.get())};
-    if (running.has_row() && running.text(0) == statement) (void)send(second_.get(), sql::kill_query(id).view());
+    if (running.has_row() && is_of(running.text(0), statement)) (void)send(second_.get(), sql::kill_query(id).view());
 }
 
 }  // namespace dlock::mysql

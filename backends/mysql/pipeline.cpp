@@ -163,7 +163,7 @@ bool pipeline::acquire_until(const std::string& k, mode m, deadline until, const
     auto& p = *parts_;
     const auto alone = p.talk.interrupt();
     const auto taken = named::acquire_until(*p.session, k, m, until, stop);
-    if (taken) p.on->forget(taken->serial);  // the lock_manager keeps the books
+    if (taken) p.on->forget(k, taken->serial);  // the lock_manager keeps the books
     return taken.has_value();
 }
 

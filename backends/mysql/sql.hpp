@@ -75,7 +75,8 @@ struct name {
         return std::all_of(value.begin(), value.end(), [](char c) { return is_plain[static_cast<unsigned char>(c)]; });
     }
 
-    friend constexpr text& operator<<(text& to, name n) noexcept {
+    template <class Text>
+    friend constexpr Text& operator<<(Text& to, name n) {
         if (n.plain()) return to << "'" << n.value << "'";
         constexpr std::string_view digits = "0123456789abcdef";
         to << "_utf8mb4 X'";
@@ -91,7 +92,8 @@ struct name {
 struct seconds {
     std::chrono::milliseconds wait;
 
-    friend constexpr text& operator<<(text& to, seconds s) noexcept {
+    template <class Text>
+    friend constexpr Text& operator<<(Text& to, seconds s) {
         const auto ms = static_cast<unsigned long long>(s.wait.count());
         to << ms / 1000;
         if (ms % 1000 == 0) return to;

@@ -11,15 +11,12 @@
 #include <dlock/postgresql/answer.hpp>
 #include <dlock/postgresql/connection.hpp>
 #include <dlock/postgresql/error.hpp>
+#include <dlock/postgresql/ready.hpp>
 #include <dlock/postgresql/statement.hpp>
 #include <dlock/soci/pooled_session.hpp>
 
 namespace dlock::postgresql {
-namespace {
 
-using std::chrono::milliseconds;
-
-/// The connection, ready for a statement.
 std::shared_ptr<connection> ready(soci::session& session, scope where) {
     auto on = connection::of(session);
     switch (PQtransactionStatus(on->handle())) {
@@ -43,6 +40,10 @@ std::shared_ptr<connection> ready(soci::session& session, scope where) {
     return on;
 }
 
+namespace {
+
+using std::chrono::milliseconds;
+
 /// Proves, after an acquire() that failed, whether the session holds the lock: the server can report an error although it
 /// has granted. `keep` says what to do with such a ghost. True: it is held, and kept.
 /// https://www.postgresql.org/docs/current/view-pg-locks.html
@@ -57,8 +58,10 @@ bool prove(connection& on, const statement::request& what, bool keep) {
     return false;
 }
 
-[[noreturn]] void refuse(const connection& on, const statement::request& what, const result& answer) {
-    if (what.backend_pid != 0 && (answer.columns() == 1 || answer.integer(1) != on.known_backend_pid())) {
+}  // namespace
+
+void refuse(const connection& on, int backend_pid, const result& answer) {
+    if (backend_pid != 0 && (answer.columns() == 1 || answer.integer(1) != on.known_backend_pid())) {
         throw lock_error{errc::unsupported,
                          "dlock: a pooler has put another server connection behind this session; its session-level locks are lost: "
                          "use transaction_lock, or pool_mode = session"};
@@ -68,6 +71,8 @@ bool prove(connection& on, const statement::request& what, bool keep) {
                                             "rows: lock before the transaction begins, or use READ COMMITTED"};
 }
 
+namespace {
+
 /// Once; nullopt: the limit has passed, or the lock is not free.
 std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<connection>& on, const statement::request& what,
                                   const std::stop_token& stop) {
@@ -75,7 +80,7 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
     const auto answer = statement::acquire(*on, what, stop);
     if (answer.ok()) {
         const char said = answer.letter(0);
-        if (said == '\0') refuse(*on, what, answer);
+        if (said == '\0') refuse(*on, what.backend_pid, answer);
         const fencing_token token{what.fenced ? answer.number(0) : 0};
         if (what.fenced ? token.value == 0 : said != 't') return std::nullopt;
         auto taken = granted();
@@ -171,21 +176,21 @@ std::optional<grant> transaction_advisory::acquire_until(soci::session& session,
 
 released advisory::release(soci::session&, const key_type& key, mode m, const grant& granted) noexcept {
     auto& on = *granted.on;
-    auto* const lock = on.find(granted.serial);
+    auto* const lock = on.find(key, granted.serial);
     if (lock == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
     const auto outcome = statement::release(on, key, m);
     if (outcome == released::pending) {
-        lock->release_pending = true;
+        on.set_release_pending(*lock);
     } else {
-        on.forget(granted.serial);
+        on.forget(key, granted.serial);
     }
     return outcome;
 }
 
 void advisory::sever(soci::session&, const grant& granted) noexcept { granted.on->sever(); }
 
-bool advisory_base::still_held(soci::session& session, const key_type&, mode, const grant& granted) noexcept {
-    return granted.on->serves(session) && granted.on->find(granted.serial) != nullptr;
+bool advisory_base::still_held(soci::session& session, const key_type& key, mode, const grant& granted) noexcept {
+    return granted.on->serves(session) && granted.on->find(key, granted.serial) != nullptr;
 }
 
 std::stop_token advisory_base::lost(soci::session&, const key_type&, mode, const grant& granted) {

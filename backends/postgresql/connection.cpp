@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/postgresql/connection.hpp>
 
-#include <algorithm>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -14,6 +14,7 @@
 #include <dlock/error.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/result.hpp>
+#include <dlock/postgresql/set_statement.hpp>
 #include <dlock/postgresql/statement.hpp>
 #include <dlock/soci/native.hpp>
 
@@ -117,6 +118,7 @@ void connection::end() noexcept {
 
 void connection::lose_all() noexcept {
     held_.clear();
+    pending_ = 0;
     lost_below_ = next_serial_;
     if (losses_) losses_->raise();
 }
@@ -182,33 +184,57 @@ void connection::assume_session_pooling() {
     preflight();
 }
 
-template <class Predicate>
-connection::held_lock* connection::find_if(Predicate wanted) noexcept {
-    const auto at = std::find_if(held_.begin(), held_.end(), wanted);
-    if (at == held_.end()) return nullptr;
-    if (at->scope == scope::transaction && !transaction_holds(*at)) {
-        forget(at->serial);
-        return nullptr;
-    }
-    return &*at;
-}
-
 connection::held_lock* connection::find(const postgresql::key& key) noexcept {
-    return find_if([&](const held_lock& lock) { return lock.key == key; });
+    auto* const lock = held_.find(key);
+    if (lock == nullptr || lock->scope == scope::session || transaction_holds(*lock)) return lock;
+    remove(*lock);
+    return nullptr;
 }
 
-connection::held_lock* connection::find(std::uint64_t serial) noexcept {
-    return find_if([&](const held_lock& lock) { return lock.serial == serial; });
+connection::held_lock* connection::find(const postgresql::key& key, std::uint64_t serial) noexcept {
+    auto* const lock = find(key);
+    return lock != nullptr && lock->serial == serial ? lock : nullptr;
 }
 
-std::uint64_t connection::remember(const postgresql::key& key, mode m, scope where) {
-    held_.push_back({key, m, where, next_serial_, rollbacks_});
+std::uint64_t connection::remember(const postgresql::key& key, mode m, scope where) noexcept {
+    held_lock granted{key, m, where, false, next_serial_, rollbacks_};
+    held_.add(granted);
     return next_serial_++;
 }
 
-void connection::forget(std::uint64_t serial) noexcept {
-    std::erase_if(held_, [&](const held_lock& lock) { return lock.serial == serial; });
-    if (losses_) losses_->forget(serial);
+void connection::forget(const postgresql::key& key, std::uint64_t serial) noexcept {
+    if (auto* const lock = held_.find(key); lock != nullptr && lock->serial == serial) remove(*lock);
+}
+
+std::uint64_t connection::remember(std::span<const postgresql::key> keys, mode m) noexcept {
+    for (const auto& key : keys) {
+        held_lock granted{key, m, scope::session, false, next_serial_, rollbacks_};
+        held_.add(granted);
+    }
+    return next_serial_++;
+}
+
+void connection::forget(std::span<const postgresql::key> keys, std::uint64_t serial) noexcept {
+    for (const auto& key : keys) forget(key, serial);
+}
+
+std::vector<postgresql::key> connection::keys_of(std::uint64_t serial) {
+    std::vector<postgresql::key> keys;
+    held_.for_each([&](const held_lock& lock) {
+        if (lock.serial == serial) keys.push_back(lock.key);
+    });
+    return keys;
+}
+
+void connection::remove(held_lock& lock) noexcept {
+    if (lock.release_pending) --pending_;
+    if (losses_) losses_->forget(lock.serial);
+    held_.remove(lock);
+}
+
+void connection::set_release_pending(held_lock& lock) noexcept {
+    if (!lock.release_pending) ++pending_;
+    lock.release_pending = true;
 }
 
 bool connection::transaction_holds(held_lock& lock) noexcept {
@@ -221,13 +247,21 @@ bool connection::transaction_holds(held_lock& lock) noexcept {
     return true;
 }
 
-void connection::release_pending() noexcept {
-    for (;;) {
-        const auto at = std::find_if(held_.begin(), held_.end(), [](const held_lock& lock) { return lock.release_pending; });
-        if (at == held_.end()) return;
-        const auto serial = at->serial;
-        if (statement::release(*this, at->key, at->mode) == released::pending) return;
-        forget(serial);  // by its number: a release that fails severs, and nothing is held then
+void connection::send_pending() noexcept {
+    while (pending_ != 0) {
+        held_lock due;
+        held_.for_each([&](const held_lock& lock) {
+            if (lock.release_pending) due = lock;
+        });
+        try {
+            const auto keys = keys_of(due.serial);
+            const auto outcome = keys.size() == 1 ? statement::release(*this, due.key, due.mode)
+                                                  : statement::release(*this, keys, due.mode, true);
+            if (outcome == released::pending) return;
+            forget(keys, due.serial);  // looked for again: a release that fails severs, and nothing is held then
+        } catch (const std::bad_alloc&) {
+            return sever();
+        }
     }
 }
 

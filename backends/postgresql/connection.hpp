@@ -13,12 +13,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <vector>
 
 #include <libpq-fe.h>
 
 #include <dlock/backend.hpp>
+#include <dlock/detail/held_locks.hpp>
 #include <dlock/postgresql/backend.hpp>
 #include <dlock/postgresql/sql.hpp>
 #include <dlock/soci/end_watch.hpp>
@@ -59,32 +61,41 @@ public:
 
     struct held_lock {
         postgresql::key key;
-        dlock::mode mode;
-        postgresql::scope scope;
-        std::uint64_t serial;
-        std::uint64_t rollbacks;        ///< how many ends of transactions had been seen at the grant
+        dlock::mode mode = dlock::mode::exclusive;
+        postgresql::scope scope = postgresql::scope::session;
         bool release_pending = false;
+        std::uint64_t serial = 0;     ///< of the grant
+        std::uint64_t rollbacks = 0;  ///< how many ends of transactions had been seen at the grant
     };
 
-    /// The grant of a key, or null. Forgets a transaction-level lock whose transaction has ended.
+    /// The lock on a key, or null. Forgets a transaction-level lock whose transaction has ended.
     [[nodiscard]] held_lock* find(const postgresql::key& key) noexcept;
-    [[nodiscard]] held_lock* find(std::uint64_t serial) noexcept;
-    std::uint64_t remember(const postgresql::key& key, mode m, scope where);
-    void forget(std::uint64_t serial) noexcept;
+    /// The same if it was this grant.
+    [[nodiscard]] held_lock* find(const postgresql::key& key, std::uint64_t serial) noexcept;
+    std::uint64_t remember(const postgresql::key& key, mode m, scope where) noexcept;
+    void forget(const postgresql::key& key, std::uint64_t serial) noexcept;
+    /// The same for the keys of one grant, which is lost as a whole and given back as a whole.
+    std::uint64_t remember(std::span<const postgresql::key> keys, mode m) noexcept;
+    void forget(std::span<const postgresql::key> keys, std::uint64_t serial) noexcept;
     /// Whether a grant that is not found any more was lost; otherwise it was released.
     [[nodiscard]] bool has_lost(std::uint64_t serial) const noexcept { return serial < lost_below_; }
     /// Tells when this grant is lost. Watches the connection from the first call on.
     [[nodiscard]] std::stop_token lost(std::uint64_t serial);
     /// Makes room, so that remember() cannot throw after the server has granted.
-    void reserve_one() { held_.reserve(held_.size() + 1); }
+    void reserve_one() { reserve(1); }
+    void reserve(std::size_t more) { held_.reserve(more); }
 
+    /// The server takes no statement now: release_pending() is to release it.
+    void set_release_pending(held_lock& lock) noexcept;
     /// Sends the releases that an aborted transaction held up, if the server takes statements again.
-    void release_pending() noexcept;
+    void release_pending() noexcept {
+        if (pending_ != 0) send_pending();
+    }
 
     // --- what runs on it
 
     bool is_prepared(std::size_t statement) const noexcept { return (prepared_ >> statement & 1U) != 0; }
-    void set_prepared(std::size_t statement) noexcept { prepared_ |= 1U << statement; }
+    void set_prepared(std::size_t statement) noexcept { prepared_ |= std::uint64_t{1} << statement; }
     void forget_prepared() noexcept { prepared_ = 0; }
 
     /// While this lives, the ends of (sub)transactions that are seen are dlock's own.
@@ -108,9 +119,18 @@ private:
     void end() noexcept;
     void lose_all() noexcept;
     bool transaction_holds(held_lock& lock) noexcept;
-    template <class Predicate>
-    held_lock* find_if(Predicate wanted) noexcept;
+    void remove(held_lock& lock) noexcept;
+    void send_pending() noexcept;
+    std::vector<postgresql::key> keys_of(std::uint64_t serial);
     void preflight();
+
+    struct hash {
+        std::size_t operator()(const postgresql::key& key) const noexcept {
+            auto bits = static_cast<std::uint64_t>(key.bits);  // identifiers may be few and far between
+            bits = (bits ^ bits >> 32) * 0x9e3779b97f4a7c15;
+            return static_cast<std::size_t>(bits ^ bits >> 32);
+        }
+    };
 
     PGconn* handle_;
     int server_pid_ = 0;  ///< 0 before the preflight
@@ -118,11 +138,12 @@ private:
     bool locks_nothing_ = false;
     bool session_pooling_ = false;
     bool own_ = false;
-    std::uint32_t prepared_ = 0;
+    std::uint64_t prepared_ = 0;
     std::uint64_t next_serial_ = 1;
     std::uint64_t lost_below_ = 1;
     std::uint64_t rollbacks_ = 0;
-    std::vector<held_lock> held_;
+    detail::held_locks<held_lock, hash> held_;
+    std::size_t pending_ = 0;  ///< how many of them wait for their release
     std::shared_ptr<detail::loss_signal> losses_;  ///< null until somebody asks
     std::optional<soci_support::end_watch> watch_;
 };

@@ -224,7 +224,7 @@ bool pipeline::acquire_until(const key& k, mode m, deadline until, const std::st
     const auto alone = p.talk.interrupt();
     p.speaker.leave();
     const auto taken = advisory::acquire_until(*p.session, k, m, until, stop);
-    if (taken) p.on->forget(taken->serial);  // the lock_manager keeps the books
+    if (taken) p.on->forget(k, taken->serial);  // the lock_manager keeps the books
     return taken.has_value();
 }
 

@@ -7,8 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <stop_token>
-#include <utility>
-#include <vector>
+#include <unordered_map>
 
 #include <dlock/detail/raised.hpp>
 
@@ -21,16 +20,13 @@ public:
     [[nodiscard]] std::stop_token of(std::uint64_t grant) {
         const std::lock_guard guard{mutex_};
         if (over_) return raised();
-        for (const auto& [known, source] : grants_) {
-            if (known == grant) return source.get_token();
-        }
-        return grants_.emplace_back(grant, std::stop_source{}).second.get_token();
+        return grants_[grant].get_token();
     }
 
     /// The grant has ended well: its token stays silent.
     void forget(std::uint64_t grant) noexcept {
         const std::lock_guard guard{mutex_};
-        std::erase_if(grants_, [&](const auto& known) { return known.first == grant; });
+        grants_.erase(grant);
     }
 
     /// Every grant that has a token is lost.
@@ -44,7 +40,7 @@ public:
 
 private:
     void raise(bool for_good) noexcept {
-        std::vector<std::pair<std::uint64_t, std::stop_source>> lost;
+        std::unordered_map<std::uint64_t, std::stop_source> lost;
         {
             const std::lock_guard guard{mutex_};
             over_ = over_ || for_good;
@@ -55,7 +51,7 @@ private:
 
     std::mutex mutex_;
     bool over_ = false;
-    std::vector<std::pair<std::uint64_t, std::stop_source>> grants_;
+    std::unordered_map<std::uint64_t, std::stop_source> grants_;
 };
 
 }  // namespace dlock::detail

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <dlock/any_lock.hpp>
+#include <dlock/keys/each.hpp>
 #include <dlock/keys/hashed_key.hpp>
 #include <dlock/keys/hashed_name.hpp>
 #include <dlock/keys/in_namespace.hpp>
@@ -20,6 +21,7 @@
 #include <dlock/keys/integer_pair_key.hpp>
 #include <dlock/keys/verbatim_key.hpp>
 #include <dlock/lock.hpp>
+#include <dlock/one_by_one.hpp>
 #include <dlock/postgresql.hpp>
 #include <dlock/registry.hpp>
 #include <dlock/transaction_lock.hpp>

@@ -5,6 +5,8 @@
 // added to a list is tested with everything it is legal with; matrix_test.cpp fails when one stands in no list.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <memory>
@@ -20,6 +22,7 @@
 #include <boost/hana/tuple.hpp>
 #include <boost/hana/type.hpp>
 
+#include <dlock/keys/each.hpp>
 #include <dlock/keys/hashed_key.hpp>
 #include <dlock/keys/hashed_name.hpp>
 #include <dlock/keys/in_namespace.hpp>
@@ -53,12 +56,31 @@ struct names_for<in_namespace<Namespace, integer_key>> {
     static int number(int n) { return n; }
 };
 
+/// Three names in place of one, in another order for each lock, and one of them twice: what is locked must not depend on that.
+template <class Policy>
+struct names_for<each<Policy>> {
+    static auto number(int n) {
+        std::vector names{names_for<Policy>::number(3 * n), names_for<Policy>::number(3 * n + 1), names_for<Policy>::number(3 * n + 2)};
+        static std::atomic<unsigned> calls = 0;
+        std::ranges::rotate(names, names.begin() + calls++ % 3);
+        names.push_back(names[calls % 3]);
+        return names;
+    }
+};
+
+/// How many locks of the server one lock is.
+template <class Policy>
+inline constexpr int locks_in = 1;
+template <class Policy>
+inline constexpr int locks_in<each<Policy>> = 3;
+
 using billing_names = in_namespace<"billing", verbatim_key<64>>;
 using billing_keys = in_namespace<"billing", hashed_key>;
 using billing_numbers = in_namespace<"billing", integer_key>;
 
 inline constexpr auto key_policies = hana::tuple_t<hashed_key, integer_key, integer_pair_key, verbatim_key<64>, hashed_name, billing_names,
-                                                   billing_keys, billing_numbers>;
+                                                   billing_keys, billing_numbers, each<hashed_key>, each<integer_pair_key>,
+                                                   each<verbatim_key<64>>>;
 inline constexpr auto wait_policies = hana::tuple_t<block, poll>;
 inline constexpr auto modes = hana::tuple_c<mode, mode::exclusive, mode::shared>;
 
@@ -72,6 +94,9 @@ template <> constexpr const char* title<hashed_name>() { return "HashedName"; }
 template <> constexpr const char* title<billing_names>() { return "NamespacedVerbatimKey"; }
 template <> constexpr const char* title<billing_keys>() { return "NamespacedHashedKey"; }
 template <> constexpr const char* title<billing_numbers>() { return "NamespacedIntegerKey"; }
+template <> constexpr const char* title<each<hashed_key>>() { return "EachHashedKey"; }
+template <> constexpr const char* title<each<integer_pair_key>>() { return "EachIntegerPairKey"; }
+template <> constexpr const char* title<each<verbatim_key<64>>>() { return "EachVerbatimKey"; }
 template <> constexpr const char* title<block>() { return "Block"; }
 template <> constexpr const char* title<poll>() { return "Poll"; }
 
@@ -121,10 +146,10 @@ private:
     Lock lock_;
 };
 
-/// A Server describes one kind of server: backend, title, owners (a hana::tuple of ways to own a connection), waiters(), held().
-template <class Server, class Owner, class KeyPolicy, class WaitPolicy, mode Mode>
+/// A Server describes one kind of server: backends and owners (hana::tuples: traits, and ways to own a connection), waiters(), held().
+template <class Server, class Owner, class Backend, class KeyPolicy, class WaitPolicy, mode Mode>
 class world_of final : public world {
-    using lock_type = basic_lock<typename Server::backend, KeyPolicy, WaitPolicy>;
+    using lock_type = basic_lock<Backend, KeyPolicy, WaitPolicy>;
 
     class party_of final : public party {
     public:
@@ -150,7 +175,11 @@ public:
 
     std::unique_ptr<party> join() override { return std::make_unique<party_of>(); }
     std::optional<int> waiters() override { return std::same_as<WaitPolicy, block> ? Server::waiters() : std::nullopt; }
-    int held() override { return Server::held(); }
+    /// -1: one that is locked in part.
+    int held() override {
+        const int held = Server::held();
+        return held % locks_in<KeyPolicy> == 0 ? held / locks_in<KeyPolicy> : -1;
+    }
 };
 
 // --- the matrix
@@ -161,12 +190,12 @@ using part = std::decay_t<decltype(hana::at_c<Index>(std::declval<Combination>()
 
 template <class Server>
 constexpr auto combinations() {
-    constexpr auto all = hana::cartesian_product(hana::make_tuple(Server::owners, key_policies, wait_policies, modes));
+    constexpr auto all = hana::cartesian_product(hana::make_tuple(Server::owners, Server::backends, key_policies, wait_policies, modes));
     return hana::filter(all, [](const auto& combination) {
-        using backend_type = typename Server::backend;
         using combined = decltype(combination);
-        return hana::bool_c<key_policy_for<typename part<1, combined>::type, backend_type> &&
-                            (part<3, combined>::value == mode::exclusive || shared_backend<backend_type>)>;
+        using backend_type = typename part<1, combined>::type;
+        return hana::bool_c<key_policy_for<typename part<2, combined>::type, backend_type> &&
+                            (part<4, combined>::value == mode::exclusive || shared_backend<backend_type>)>;
     });
 }
 
@@ -175,8 +204,9 @@ std::vector<world_ptr> worlds() {
     std::vector<world_ptr> made;
     hana::for_each(combinations<Server>(), [&](const auto& combination) {
         using combined = decltype(combination);
-        made.push_back(std::make_shared<world_of<Server, typename part<0, combined>::type, typename part<1, combined>::type,
-                                                 typename part<2, combined>::type, part<3, combined>::value>>());
+        made.push_back(
+            std::make_shared<world_of<Server, typename part<0, combined>::type, typename part<1, combined>::type, typename part<2, combined>::type,
+                                      typename part<3, combined>::type, part<4, combined>::value>>());
     });
     return made;
 }

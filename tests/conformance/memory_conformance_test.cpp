@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/memory.hpp>
+#include <dlock/memory/multi_lock.hpp>
 
 #include "tests/conformance/suite.hpp"
 
@@ -16,7 +17,7 @@ struct own_session {
 };
 
 struct memory_kind {
-    using backend = memory::lock_table;
+    static constexpr auto backends = hana::tuple_t<memory::lock_table, one_by_one<memory::lock_table>>;
     static constexpr auto owners = hana::tuple_t<own_session>;
     static std::optional<int> waiters() { return static_cast<int>(server.waiting()); }
     static int held() { return static_cast<int>(server.held()); }

@@ -3,6 +3,7 @@
 //
 // On MariaDB, whose performance schema shows who holds and who waits.
 #include <dlock/mysql.hpp>
+#include <dlock/mysql/multi_lock.hpp>
 
 #include "tests/conformance/soci_owners.hpp"
 #include "tests/conformance/suite.hpp"
@@ -12,7 +13,7 @@ namespace dlock::testing {
 namespace {
 
 struct mysql_kind {
-    using backend = mysql::named;
+    static constexpr auto backends = hana::tuple_t<mysql::named, mysql::named_set>;
     static std::string url() {
         static mariadb_server server{
             {.settings = {"performance_schema=ON", "performance_schema_instrument=wait/lock/metadata/sql/mdl=ON"}}};

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/postgresql.hpp>
+#include <dlock/postgresql/multi_lock.hpp>
 #include <dlock/soci/pooled_session.hpp>
 
 #include "tests/conformance/soci_owners.hpp"
@@ -11,7 +12,7 @@ namespace dlock::testing {
 namespace {
 
 struct postgresql_kind {
-    using backend = postgresql::advisory;
+    static constexpr auto backends = hana::tuple_t<postgresql::advisory, postgresql::advisory_set>;
     static std::string url() { return postgresql_server::shared().url(); }
     static constexpr auto owners = hana::tuple_t<own_session<postgresql_kind>, leased_session<postgresql_kind>>;
 

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/sqlite.hpp>
+#include <dlock/sqlite/multi_lock.hpp>
 
 #include <filesystem>
 #include <string>
@@ -34,7 +35,7 @@ bool is_free(const std::filesystem::path& file) {
 }
 
 struct sqlite_kind {
-    using backend = sqlite::lock_database;
+    static constexpr auto backends = hana::tuple_t<sqlite::lock_database, one_by_one<sqlite::lock_database>>;
     static constexpr auto owners = hana::tuple_t<own_session>;
     static std::optional<int> waiters() { return std::nullopt; }  // a waiter polls, and the file does not show it
     static int held() {

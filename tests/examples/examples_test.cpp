@@ -80,6 +80,10 @@ TEST(Examples, ManyThreadsShareAConnection) {
     EXPECT_THAT(run_on_postgresql("many_threads"), succeeds_and_says("1600 turns over 1 connection(s)\n"));
 }
 
+TEST(Examples, MultiTransfersBothWays) {
+    EXPECT_THAT(run_on_postgresql("multi"), succeeds_and_says("200 transfers, no deadlock, and the sum is 200\n"));
+}
+
 TEST(Examples, ReaderWriter) {
     EXPECT_THAT(run_on_postgresql("reader_writer"), succeeds_and_says("two sessions read\n"
                                                                       "a writer has to wait\n"

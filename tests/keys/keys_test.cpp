@@ -23,6 +23,7 @@
 #include <dlock/detail/blake2b.hpp>
 #include <dlock/detail/utf8.hpp>
 #include <dlock/error.hpp>
+#include <dlock/keys/each.hpp>
 #include <dlock/keys/hashed_key.hpp>
 #include <dlock/keys/hashed_name.hpp>
 #include <dlock/keys/in_namespace.hpp>
@@ -402,6 +403,36 @@ TEST(InNamespace, LeavesAnIntegerThirtyTwoBits) {
     EXPECT_THAT(refusal([] { return in_namespace<"a", integer_key>::key(std::int64_t{min32} - 1); }),
                 HasSubstr("-2147483649"));
 }
+
+// --- each: several names -----------------------------------------------------------------------------------------------
+
+TEST(Each, IsTheSetOfTheKeysOfTheNamesInTheirOrder) {
+    const std::vector<std::string> names{"user/001", "a", "user/001", ""};
+    std::vector<std::int64_t> keys{hashed_key::key("user/001"), hashed_key::key("a"), hashed_key::key("")};
+    std::sort(keys.begin(), keys.end());
+    const auto set = each<hashed_key>::key(names);
+    EXPECT_TRUE(std::equal(set.begin(), set.end(), keys.begin(), keys.end()));
+    EXPECT_EQ(set, each<hashed_key>::key(std::array{"a"sv, ""sv, "user/001"sv}));
+    EXPECT_EQ(set, each<hashed_key>::key(std::set<std::string_view>{"a", "", "user/001"}));
+    EXPECT_EQ(set, each<hashed_key>::key(std::span{names}));
+    EXPECT_NE(set, each<hashed_key>::key(std::array{"a"sv}));
+    using pairs = each<integer_pair_key>;
+    EXPECT_EQ(pairs::key(std::array{integer_pair{2, 1}, integer_pair{1, 2}, integer_pair{2, 1}}).front(), (integer_pair{1, 2}));
+}
+
+TEST(Each, RefusesWhatTheInnerPolicyRefusesAndNoNames) {
+    EXPECT_THAT(refusal([] { return each<name64>::key(std::array{"a"sv, ""sv}); }), HasSubstr("at least 1 character"));
+    EXPECT_THAT(refusal([] { return each<hashed_key>::key(std::vector<std::string>{}); }), HasSubstr("a name at least"));
+}
+
+static_assert([] {
+    const auto set = each<integer_key>::key(std::array{3, -1, 3, 2});
+    return set.size() == 3 && *set.begin() == -1 && !set.empty();
+}());
+static_assert(accepts_name<each<hashed_key>, const std::vector<std::string>&>);
+static_assert(accepts_name<each<integer_key>, const std::vector<short>&>);
+static_assert(!accepts_name<each<hashed_key>, const std::string&> && !accepts_name<each<hashed_key>, const char (&)[4]>);
+static_assert(!accepts_name<each<hashed_key>, const std::vector<int>&> && !accepts_name<each<integer_key>, const std::string&>);
 
 // --- Constant expressions where the compiler has a constexpr std::string ---------------------------------------------
 

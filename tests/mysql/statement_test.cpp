@@ -8,12 +8,14 @@
 #include <chrono>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include <dlock/error.hpp>
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/server.hpp>
+#include <dlock/mysql/set_sql.hpp>
 
 #include "tests/support/expect.hpp"
 
@@ -58,6 +60,43 @@ TEST(Statement, HasRoomForTheLongestName) {
     const auto text = sql::release_ghost(std::numeric_limits<unsigned long>::max(), longest);
     EXPECT_TRUE(text.view().ends_with("'),0) released"));
     EXPECT_LT(text.view().size(), 1024U);
+}
+
+// --- text, of several names
+
+TEST(SetStatement, AsksForTheLocksFromLeftToRight) {
+    const std::vector<std::string> keys{"a", "it's"};
+    EXPECT_EQ(sql::acquire_all(0, keys, 1h, false, sql::unit::millisecond).view(),
+              "SELECT CASE WHEN GET_LOCK('a',3600) IS NOT TRUE THEN 2*SLEEP(0.00002)"
+              " WHEN GET_LOCK(_utf8mb4 X'69742773',3600) IS NOT TRUE THEN 2*SLEEP(0.00002) ELSE 1 END granted,CONNECTION_ID() id");
+    EXPECT_EQ(sql::acquire_all(17, keys, 0ms, true, sql::unit::millisecond).view(),
+              "SELECT IF(CONNECTION_ID()=17,CASE WHEN GET_LOCK('a',0) IS NOT TRUE THEN 2*SLEEP(0.00002)"
+              " WHEN GET_LOCK(_utf8mb4 X'69742773',0) IS NOT TRUE THEN 2*SLEEP(0.00002) ELSE 1 END,3) granted,CONNECTION_ID() id");
+}
+
+TEST(SetStatement, GivesEachWhatIsLeftOfTheLimit) {
+    const std::vector<std::string> keys{"a", "b"};
+    EXPECT_EQ(sql::acquire_all(0, keys, 250ms, true, sql::unit::millisecond).view(),
+              "SELECT CASE WHEN GET_LOCK('a',0.250) IS NOT TRUE THEN 2*SLEEP(0.00002)"
+              " WHEN GET_LOCK('b',LEAST(0.250,GREATEST(0,(0.250-TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))/1000000)))) IS NOT TRUE"
+              " THEN 2*SLEEP(0.00002) ELSE 1 END granted,CONNECTION_ID() id");
+    EXPECT_EQ(sql::acquire_all(0, keys, 5s, true, sql::unit::second).view(),
+              "SELECT CASE WHEN GET_LOCK('a',5) IS NOT TRUE THEN 2*SLEEP(0.00002)"
+              " WHEN GET_LOCK('b',LEAST(5,GREATEST(0,FLOOR(5-TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))/1000000)))) IS NOT TRUE"
+              " THEN 2*SLEEP(0.00002) ELSE 1 END granted,CONNECTION_ID() id");
+}
+
+TEST(SetStatement, CountsWhatItReleases) {
+    const std::vector<std::string> keys{"a", "b"};
+    EXPECT_EQ(sql::release_all(0, keys).view(),
+              "SELECT LENGTH(REPLACE(CONCAT_WS('',RELEASE_LOCK('a'),RELEASE_LOCK('b')),'0','')) released");
+    EXPECT_EQ(sql::release_all(17, keys).view(),
+              "SELECT IF(CONNECTION_ID()=17,LENGTH(REPLACE(CONCAT_WS('',RELEASE_LOCK('a'),RELEASE_LOCK('b')),'0','')),NULL) released");
+    EXPECT_EQ(sql::release_ghosts(17, keys).view(),
+              "SELECT IF(CONNECTION_ID()=17,LENGTH(REPLACE(CONCAT_WS('',IF(IS_USED_LOCK('a')=17,RELEASE_LOCK('a'),1),"
+              "IF(IS_USED_LOCK('b')=17,RELEASE_LOCK('b'),1)),'0','')),2) released");
+    EXPECT_EQ(sql::holders_of_any(keys).view(), "SELECT CONCAT_WS(',',IS_USED_LOCK('a'),IS_USED_LOCK('b')) holders");
+    EXPECT_EQ(sql::connections("17,18").view(), "SELECT id,user,host FROM information_schema.processlist WHERE id IN (17,18)");
 }
 
 // --- names

@@ -5,6 +5,7 @@
 // at the very instant at which the wait ends by lock_timeout, by statement_timeout or by a cancel request; after each try
 // the server is asked what is held. The naive statement leaks; dlock must not, in 1,000 tries of each kind.
 #include <dlock/postgresql.hpp>
+#include <dlock/postgresql/multi_lock.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -61,7 +62,7 @@ class GhostLock : public ::testing::Test {
 protected:
     /// `wait(at)` waits for the lock until `at`; `undo()` releases what it was granted.
     template <class Wait, class Undo>
-    tally race(int count, Wait wait, Undo undo) {
+    tally race(int count, Wait wait, Undo undo, int locks = 1) {
         tally seen;
         aim when;
         postgresql::lock holder{a_, "x"};
@@ -89,7 +90,7 @@ protected:
             const int held = granted(onlooker_, pid);
             if (result == outcome::granted) {
                 ++seen.granted;
-                EXPECT_EQ(held, 1);
+                EXPECT_EQ(held, locks);
                 undo();
             } else {
                 ++seen.failed;
@@ -104,8 +105,16 @@ protected:
     /// dlock's lock under the race, outside a transaction and inside one.
     template <class Wait>
     void never_leaks(const char* kind, Wait wait_with) {
+        postgresql::lock one{b_, "x"};
+        never_leaks(kind, one, 1, wait_with);
+        // Of several names the others are free; some are locked when the wait begins, and some are not yet when it ends.
+        postgresql::multi_lock several{b_, {"u", "v", "w", "x", "y", "z"}};
+        never_leaks(kind, several, 6, wait_with);
+    }
+
+    template <class Lock, class Wait>
+    void never_leaks(const char* kind, Lock& lock, int locks, Wait wait_with) {
         for (const bool inside : {false, true}) {
-            postgresql::lock lock{b_, "x"};
             const auto seen = race(
                 tries,
                 [&](clock::time_point at) {
@@ -115,8 +124,8 @@ protected:
                     if (inside && is_usable()) b_.commit();
                     return result;
                 },
-                [&] { lock.unlock(); });
-            std::cout << kind << (inside ? ", inside a transaction: " : ": ") << seen << '\n';
+                [&] { lock.unlock(); }, locks);
+            std::cout << kind << " of " << locks << (inside ? ", inside a transaction: " : ": ") << seen << '\n';
             EXPECT_EQ(seen.leaked, 0);
             EXPECT_LT(seen.severed, tries / 50) << "the transaction is not usable";
             EXPECT_GT(seen.failed, tries / 20) << "not aimed at the instant";
@@ -143,7 +152,7 @@ TEST_F(GhostLock, TheNaiveStatementLeaks) {
 }
 
 TEST_F(GhostLock, LockTimeout) {
-    never_leaks("lock_timeout", [](postgresql::lock& lock, clock::time_point at) {
+    never_leaks("lock_timeout", [](auto& lock, clock::time_point at) {
         return lock.try_lock_until(at) ? outcome::granted : outcome::failed;
     });
 }
@@ -151,7 +160,7 @@ TEST_F(GhostLock, LockTimeout) {
 TEST_F(GhostLock, StatementTimeout) {
     setup_ = "SET statement_timeout = '4ms'";
     b_ << setup_;
-    never_leaks("statement_timeout", [](postgresql::lock& lock, clock::time_point) {
+    never_leaks("statement_timeout", [](auto& lock, clock::time_point) {
         try {
             lock.lock();
             return outcome::granted;
@@ -163,7 +172,7 @@ TEST_F(GhostLock, StatementTimeout) {
 }
 
 TEST_F(GhostLock, Cancel) {
-    never_leaks("cancel", [](postgresql::lock& lock, clock::time_point at) {
+    never_leaks("cancel", [](auto& lock, clock::time_point at) {
         std::stop_source stop;
         auto stopper = std::async(std::launch::async, [&] {
             while (clock::now() < at) {

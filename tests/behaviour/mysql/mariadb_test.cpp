@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <mysql.h>
+#include <poll.h>
 
 #include "tests/mysql/client.hpp"
 
@@ -108,6 +109,105 @@ TEST_F(MariaDBBehaviour, AnAcquiringStatementLocksOnce) {
            ",ELT(1+GET_LOCK('i',0),0,UUID_SHORT()),-1) granted,CONNECTION_ID() id");
     a_.ask("SELECT ELT(1+GET_LOCK('h',0),0,UUID_SHORT()) granted,CONNECTION_ID() id");
     EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "4");
+}
+
+/// What stands for a lock in a statement for several.
+std::string one_of(const std::string& name, const std::string& timeout) {
+    return " WHEN GET_LOCK('" + name + "'," + timeout + ") IS NOT TRUE THEN 2*SLEEP(0.00002)";
+}
+
+TEST_F(MariaDBBehaviour, CaseAsksForLocksOneAfterTheOtherAndStopsAtTheFirstThatIsNotGranted) {
+    const auto all = [](const std::string& timeout) {
+        return "SELECT CASE" + one_of("h", timeout) + one_of("i", timeout) + one_of("k", timeout) + one_of("l", timeout) + " ELSE 1 END";
+    };
+    const auto held = [&] {
+        std::string names;
+        for (const char* name : {"h", "i", "k", "l"}) {
+            if (onlooker_.holder_of(name) == std::to_string(a_.id())) names += name;
+        }
+        return names;
+    };
+    EXPECT_EQ(a_.ask(all("0")), "1");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "4") << "each once";
+    b_.ask("SELECT GET_LOCK('k', 0)");
+    EXPECT_EQ(a_.ask(all("0")), "0");
+    EXPECT_EQ(held(), "hi");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "2");
+    EXPECT_EQ(a_.ask(all("0.01")), "0");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "2");
+    a_.send(all("3600"));
+    onlooker_.await_waiter(a_.id());
+    EXPECT_EQ(held(), "hi");
+    onlooker_.kill_query(a_.id());
+    EXPECT_EQ(a_.receive(), "2") << "and without an error";
+    EXPECT_EQ(held(), "hi");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "2");
+    a_.send(all("3600"));
+    onlooker_.await_waiter(a_.id());
+    b_.ask("SELECT RELEASE_LOCK('k')");
+    EXPECT_EQ(a_.receive(), "1");
+    EXPECT_EQ(held(), "hikl");
+    EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "4");
+}
+
+TEST_F(MariaDBBehaviour, ADeadlockEndsTheListOfLocks) {
+    bool seen = false;
+    for (int i = 0; i < 20 && !seen; ++i) {
+        b_.ask("SELECT GET_LOCK('k', 0)");
+        a_.ask("SELECT GET_LOCK('own', 0)");
+        onlooker_.ask("SELECT GET_LOCK('l', 0)");
+        a_.send("SELECT CASE" + one_of("j", "3600") + one_of("k", "3600") + one_of("l", "3600") + " ELSE 1 END");
+        onlooker_.await_waiter(a_.id());
+        b_.send("SELECT GET_LOCK('own', 3600)");
+        pollfd answers[]{{mysql_get_socket(a_.handle()), POLLIN, 0}, {mysql_get_socket(b_.handle()), POLLIN, 0}};
+        ASSERT_GT(::poll(answers, 2, 30'000), 0) << "there is no deadlock";
+        seen = answers[0].revents != 0;
+        if (seen) {
+            EXPECT_EQ(a_.receive(), "ERROR 1213") << "and did not go on to the name behind, where it would wait for an hour";
+            EXPECT_EQ(onlooker_.holder_of("j"), std::to_string(a_.id())) << "the victim keeps what it has";
+            EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "2");
+            EXPECT_EQ(b_.receive(), "1");
+        } else {
+            EXPECT_EQ(b_.receive(), "ERROR 1213");
+            b_.ask("SELECT RELEASE_ALL_LOCKS()");
+            onlooker_.ask("SELECT RELEASE_ALL_LOCKS()");
+            EXPECT_EQ(a_.receive(), "1");
+            a_.ask("SELECT RELEASE_ALL_LOCKS()");
+        }
+        b_.ask("SELECT RELEASE_ALL_LOCKS()");
+        onlooker_.ask("SELECT RELEASE_ALL_LOCKS()");
+    }
+    EXPECT_TRUE(seen);
+}
+
+TEST_F(MariaDBBehaviour, SysdateGoesOnAndNowDoesNot) {
+    const std::string since = "TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))";
+    EXPECT_LT(a_.number("SELECT " + since), 5'000'000U);
+    EXPECT_GE(a_.number("SELECT IF(SLEEP(0.02)=0," + since + ",0)"), 20'000U);
+    b_.ask("SELECT GET_LOCK('k', 0)");
+    const auto begin = clock::now();
+    EXPECT_EQ(a_.ask("SELECT IF(SLEEP(0.1)=0,GET_LOCK('k',LEAST(0.250,GREATEST(0,(0.250-" + since + "/1000000)))),NULL)"), "0");
+    EXPECT_GE(clock::now() - begin, 249ms);
+    EXPECT_EQ(a_.ask("SELECT LEAST(0.250,GREATEST(0,(0.250-350000/1000000)))"), "0.0000");
+    b_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+TEST_F(MariaDBBehaviour, AListOfReleasesReleasesAllAndLeavesOutWhatNobodyHolds) {
+    a_.ask("SELECT GET_LOCK('h', 0), GET_LOCK('k', 0)");
+    b_.ask("SELECT GET_LOCK('j', 0)");
+    EXPECT_EQ(a_.ask("SELECT CONCAT_WS('',RELEASE_LOCK('h'),RELEASE_LOCK('i'),RELEASE_LOCK('j'),RELEASE_LOCK('k'))"), "101");
+    EXPECT_EQ(onlooker_.holder_of("h"), "NULL");
+    b_.ask("SELECT RELEASE_LOCK('j')");
+}
+
+TEST_F(MariaDBBehaviour, ShowsTheFirst65535BytesOfAStatement) {
+    const std::string statement = "SELECT SLEEP(3600), '" + std::string(100'000, 'y') + "'";
+    a_.send(statement);
+    const auto shown = [&] { return onlooker_.ask("SELECT info FROM information_schema.processlist WHERE id=" + std::to_string(a_.id())); };
+    await([&] { return shown().starts_with("SELECT SLEEP"); }, "the statement is executed");
+    EXPECT_EQ(shown(), statement.substr(0, 65'535));
+    onlooker_.kill_query(a_.id());
+    (void)a_.receive();
 }
 
 TEST_F(MariaDBBehaviour, ADeadlockIsAnErrorAtOnceAndItsVictimKeepsItsLocksAndItsTransaction) {

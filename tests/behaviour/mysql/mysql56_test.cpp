@@ -40,6 +40,24 @@ TEST_F(MySQL56Behaviour, ASecondLockSilentlyFreesTheFirst) {
     b_.ask("SELECT RELEASE_LOCK('k')");
 }
 
+TEST_F(MySQL56Behaviour, CaseAsksForLocksOneAfterTheOtherAndStopsAtTheFirstThatIsNotGranted) {
+    const std::string both = "SELECT CASE WHEN GET_LOCK('k',0) IS NOT TRUE THEN 2*SLEEP(0.00002) WHEN GET_LOCK('j',0) IS NOT TRUE THEN 2*SLEEP(0.00002) ELSE 1 END";
+    EXPECT_EQ(a_.ask(both), "1");
+    EXPECT_EQ(onlooker_.holder_of("j"), std::to_string(a_.id())) << "the last one, for which this server frees the first";
+    EXPECT_EQ(onlooker_.holder_of("k"), "NULL");
+    a_.ask("SELECT RELEASE_LOCK('j')");
+    b_.ask("SELECT GET_LOCK('k', 0)");
+    EXPECT_EQ(a_.ask(both), "0");
+    EXPECT_EQ(onlooker_.holder_of("j"), "NULL");
+    b_.ask("SELECT RELEASE_LOCK('k')");
+}
+
+TEST_F(MySQL56Behaviour, SysdateGoesOnAndNowDoesNot) {
+    EXPECT_GE(a_.number("SELECT IF(SLEEP(0.02)=0,TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6)),0)"), 20'000U);
+    EXPECT_EQ(a_.ask("SELECT LEAST(5,GREATEST(0,FLOOR(5-1500000/1000000)))"), "3");
+    EXPECT_EQ(a_.ask("SELECT LEAST(5,GREATEST(0,FLOOR(5-6500000/1000000)))"), "0");
+}
+
 TEST_F(MySQL56Behaviour, TheSameLockTwiceIsHeldOnce) {
     a_.ask("SELECT GET_LOCK('k', 0)");
     EXPECT_EQ(a_.ask("SELECT GET_LOCK('k', 0)"), "1");

@@ -180,6 +180,60 @@ TEST_F(PostgreSQLBehaviour, ADeadlocksVictimKeepsItsOtherLocks) {
     other.get();
 }
 
+// --- several keys in one statement
+
+TEST_F(PostgreSQLBehaviour, UnnestGivesTheKeysInTheOrderOfTheArray) {
+    run(b_, "SELECT pg_advisory_lock(5)");
+    for (const auto& [keys, first] : {std::pair{"{9,5,1}", "9"}, std::pair{"{1,5,9}", "1"}}) {
+        auto waits = std::async(std::launch::async, [&, keys = keys] {
+            return run(a_, std::string{"SELECT count(*) FILTER (WHERE pg_advisory_lock(k) IS NOT NULL) FROM unnest('"} + keys + "'::int8[]) AS k");
+        });
+        await_waiter();
+        EXPECT_EQ(run(onlooker_, "SELECT string_agg(objid::text, ',') FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = " +
+                                     std::to_string(PQbackendPID(a_.get()))),
+                  first);
+        run(onlooker_, "SELECT pg_cancel_backend(" + std::to_string(PQbackendPID(a_.get())) + ")");
+        EXPECT_EQ(waits.get(), "ERROR 57014");
+        EXPECT_EQ(held(a_), 1) << "and what was locked stays so";
+        run(a_, "SELECT pg_advisory_unlock_all()");
+    }
+    run(b_, "SELECT pg_advisory_unlock_all()");
+}
+
+TEST_F(PostgreSQLBehaviour, ASubselectStopsAtItsLimitAndIsEvaluatedOnce) {
+    run(b_, "SELECT pg_advisory_lock(5)");
+    const std::string first_busy =
+        "(SELECT n::int4 FROM unnest('{1,3,5,7,9}'::int8[]) WITH ORDINALITY AS wanted (k, n) WHERE NOT pg_try_advisory_lock(k) LIMIT 1)";
+    EXPECT_EQ(run(a_, "SELECT busy + busy FROM (SELECT " + first_busy + " AS busy OFFSET 0) AS tried"), "6");
+    EXPECT_EQ(held(a_), 2) << "7 and 9 were not asked for";
+    EXPECT_EQ(run(a_, "SELECT count(*) FROM unnest('{1,3}'::int8[]) AS k WHERE pg_advisory_unlock(k)"), "2");
+    EXPECT_EQ(held(a_), 0) << "once";
+    run(b_, "SELECT pg_advisory_unlock_all()");
+}
+
+TEST_F(PostgreSQLBehaviour, CaseEvaluatesASubselectOnlyWhenTheConditionHolds) {
+    const std::string locks = "(SELECT count(*) FILTER (WHERE pg_advisory_lock(k) IS NOT NULL) FROM unnest('{1,2}'::int8[]) AS k)";
+    EXPECT_EQ(run(a_, "SELECT CASE WHEN pg_backend_pid() = 0 THEN " + locks + " END"), "");
+    EXPECT_EQ(run(a_, "PREPARE p AS SELECT CASE WHEN pg_backend_pid() = 0 THEN " + locks + " END"), "");
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(run(a_, "EXECUTE p"), "");  // the plans of the first ones are their own
+    EXPECT_EQ(held(a_), 0);
+}
+
+// lock_timeout is of each wait. So each is given what is left.
+TEST_F(PostgreSQLBehaviour, TheTimeOfAStatementIsThatAtWhichItCameInAndTheClockGoesOn) {
+    run(b_, "BEGIN");
+    const std::string since = "extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000";
+    EXPECT_LT(std::stod(run(b_, "SELECT " + since)), 5000);
+    EXPECT_GE(std::stod(run(b_, "SELECT CASE WHEN pg_sleep(0.02) IS NOT NULL THEN " + since + " END")), 20);
+    run(b_, "ROLLBACK");
+    const raw_result prepared{PQprepare(b_.get(), "since", ("SELECT CASE WHEN pg_sleep(0.02) IS NOT NULL THEN " + since + " END").c_str(), 0, nullptr)};
+    for (int i = 0; i < 3; ++i) {
+        const raw_result answer{PQexecPrepared(b_.get(), "since", 0, nullptr, nullptr, nullptr, 0)};
+        EXPECT_GE(std::stod(value(answer)), 20);
+        EXPECT_LT(std::stod(value(answer)), 5000);
+    }
+}
+
 // --- snapshots
 
 TEST_F(PostgreSQLBehaviour, UnderRepeatableReadTheWaitItselfFixesTheSnapshot) {

@@ -1,0 +1,135 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// The statements for several names at once; tests/mysql holds them word for word. What sql.hpp says of names and of the
+// connection that is compared holds here too.
+//
+//  - CASE evaluates its conditions one after the other and no further than to the first that is true: that a lock was not
+//    granted. The names behind that one are not asked for. The list is flat: a thousand names are no deeper than two. (COALESCE
+//    does the same and costs the server half as much again, and more the longer it is.)
+//    https://dev.mysql.com/doc/refman/8.0/en/flow-control-functions.html#operator_case
+//  - GET_LOCK says 0 when the time is over and NULL when the statement is killed, and a condition does not tell which; SLEEP is 1 in
+//    a statement that is killed, and 0 in any other, after the shortest time it knows.
+//    https://dev.mysql.com/doc/refman/8.0/en/miscellaneous-functions.html#function_sleep
+//  - A limit is for all of the names. Behind the first each gets what is left of it: SYSDATE() is the time at which it is
+//    evaluated, NOW() that at which the statement began. LEAST, in case somebody sets the clock back meanwhile; a session whose
+//    NOW() stands still (SET timestamp) or a server whose SYSDATE() does (sysdate-is-now) gets no or all of the limit for each.
+//    https://mariadb.com/kb/en/sysdate/
+#pragma once
+
+#include <charconv>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <dlock/mysql/sql.hpp>
+
+namespace dlock::mysql::sql {
+
+/// A statement that grows.
+class long_text {
+public:
+    explicit long_text(std::size_t expected) { text_.reserve(expected); }
+
+    [[nodiscard]] std::string_view view() const noexcept { return text_; }
+
+    long_text& operator<<(std::string_view more) {
+        text_ += more;
+        return *this;
+    }
+    long_text& operator<<(std::unsigned_integral auto number) { return *this << std::string_view{std::to_string(number)}; }
+
+private:
+    std::string text_;
+};
+
+using names = std::span<const std::string>;
+
+/// What an acquiring statement says in its first column; the second is the connection that says it.
+enum class said : unsigned {
+    busy = 0,      ///< one of them was not to be had in this time; those in front of it are held
+    granted = 1,   ///< all of them
+    ended = 2,     ///< from outside; those in front of the one that was waited for are held
+    refused = 3,   ///< another connection answers, which was not asked to lock
+};
+
+/// What a timeout is measured in.
+enum class unit : bool { millisecond, second };
+
+/// \param connection  that must answer; 0: it is proven
+/// \param wait        for all of them; whole seconds where the unit is
+[[nodiscard]] inline long_text acquire_all(unsigned long connection, names keys, std::chrono::milliseconds wait, bool is_total, unit u) {
+    std::size_t expected = 100;
+    for (const auto& key : keys) expected += 2 * key.size() + 160;
+    long_text to{expected};
+    to << "SELECT ";
+    if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
+    to << "CASE";
+    for (bool first = true; const auto& key : keys) {
+        to << " WHEN GET_LOCK(" << name{key} << ",";
+        if (first || !is_total || wait.count() == 0) {
+            to << seconds{wait};
+        } else {
+            const auto left = u == unit::second ? std::string_view{",GREATEST(0,FLOOR("} : std::string_view{",GREATEST(0,("};
+            to << "LEAST(" << seconds{wait} << left << seconds{wait} << "-TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))/1000000)))";
+        }
+        to << ") IS NOT TRUE THEN 2*SLEEP(0.00002)";
+        first = false;
+    }
+    to << " ELSE 1 END";
+    if (connection != 0) to << ",3)";
+    to << " granted,CONNECTION_ID() id";
+    return to;
+}
+
+/// How many it has released. NULL: another connection answers, which was not asked to release.
+[[nodiscard]] inline long_text release_all(unsigned long connection, names keys) {
+    std::size_t expected = 100;
+    for (const auto& key : keys) expected += 2 * key.size() + 30;
+    long_text to{expected};
+    to << "SELECT ";
+    if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
+    to << "LENGTH(REPLACE(CONCAT_WS(''";
+    for (const auto& key : keys) to << ",RELEASE_LOCK(" << name{key} << ")";
+    to << "),'0',''))";
+    if (connection != 0) to << ",NULL)";
+    to << " released";
+    return to;
+}
+
+/// Releases which of them the connection holds, and none that it does not. As many as there are: it holds none any more.
+/// Another connection, which answers, was not asked, and that one is gone. Can be repeated.
+[[nodiscard]] inline long_text release_ghosts(unsigned long connection, names keys) {
+    std::size_t expected = 100;
+    for (const auto& key : keys) expected += 4 * key.size() + 80;
+    long_text to{expected};
+    to << "SELECT IF(CONNECTION_ID()=" << connection << ",LENGTH(REPLACE(CONCAT_WS(''";
+    for (const auto& key : keys) {
+        to << ",IF(IS_USED_LOCK(" << name{key} << ")=" << connection << ",RELEASE_LOCK(" << name{key} << "),1)";
+    }
+    to << "),'0',''))," << keys.size() << ") released";
+    return to;
+}
+
+/// The connections that hold any of them, with commas in between.
+[[nodiscard]] inline long_text holders_of_any(names keys) {
+    std::size_t expected = 100;
+    for (const auto& key : keys) expected += 2 * key.size() + 30;
+    long_text to{expected};
+    to << "SELECT CONCAT_WS(','";
+    for (const auto& key : keys) to << ",IS_USED_LOCK(" << name{key} << ")";
+    to << ") holders";
+    return to;
+}
+
+/// Who that is. Other users' connections are not shown without PROCESS.
+[[nodiscard]] inline long_text connections(std::string_view ids) {
+    long_text to{ids.size() + 100};
+    to << "SELECT id,user,host FROM information_schema.processlist WHERE id IN (" << ids << ")";
+    return to;
+}
+
+}  // namespace dlock::mysql::sql

@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+#include <dlock/mysql/set_statement.hpp>
+
+#include <new>
+
+#include <dlock/mysql/answer.hpp>
+
+namespace dlock::mysql::statement {
+
+released release(connection& on, sql::names keys) noexcept {
+    try {
+        const auto answer = ask(on, sql::release_all(on.is_proven() ? 0 : on.id(), keys).view());
+        if (!answer.failed) return answer.value == keys.size() ? released::yes : released::lost;
+        if (answer.failed == errc::lost) return released::lost;
+        if (answer.failed == errc::unsupported) return released::pending;  // the rows of another statement come first
+        return prove_none_held(on, keys, on.id()) ? released::yes : released::lost;
+    } catch (const std::bad_alloc&) {
+        on.sever();
+        return released::lost;
+    }
+}
+
+bool prove_none_held(connection& on, sql::names keys, unsigned long id) noexcept {
+    constexpr int attempts = 3;  // a KILL QUERY that comes late can end these statements too
+    try {
+        const auto text = sql::release_ghosts(id, keys);
+        for (int i = 0; i < attempts; ++i) {
+            const auto answer = ask(on, text.view());
+            if (answer.failed == errc::lost) return false;
+            if (!answer.failed && answer.value == keys.size()) return true;
+        }
+    } catch (const std::bad_alloc&) {
+        // as if the server had not answered
+    }
+    on.sever();
+    return false;
+}
+
+}  // namespace dlock::mysql::statement
