@@ -101,15 +101,24 @@ constexpr auto acquire_until() {
     }
 }
 
-/// A number from the sequence, strictly after the grant; 0: not granted, whatever somebody has made of the sequence. The commit that makes the number durable is waited
-/// for, whatever the session has set: a crash must not give it out again.
+/// A number from the sequence, strictly after the grant; 0: not granted, whatever somebody has made of the sequence. The commit
+/// that makes the number durable is waited for, whatever the session has set: a crash must not give it out again.
 /// https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT
+///
+/// But a sequence writes 32 numbers ahead into the log, and only the transaction of whoever draws the first of them waits for
+/// that; the others write nothing. If it is killed, or late, their numbers are in no log on the disk. So, unless all of the log
+/// is there, this transaction writes a little into it, and its commit waits for that and all before. An id alone
+/// (pg_current_xact_id) does not make it wait.
+/// https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 template <std::size_t N>
 constexpr auto fenced(const fixed_string<N>& granted) {
     return guarded<place::alone>(
         fixed_string{"CASE WHEN set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
                      "ELSE current_setting('synchronous_commit') END, true) IS NOT NULL THEN coalesce(CASE WHEN "} +
-        granted + fixed_string{" THEN greatest(nextval('public.dlock_fence'), 1) END, 0) END"});
+        granted +
+        fixed_string{" THEN CASE WHEN nextval('public.dlock_fence') IS NOT NULL THEN CASE WHEN CASE WHEN pg_current_wal_flush_lsn() < "
+                     "pg_current_wal_insert_lsn() THEN pg_logical_emit_message(true, 'dlock', '') ELSE '0/0' END IS NOT NULL THEN "
+                     "greatest(currval('public.dlock_fence'), 1) END END END, 0) END"});
 }
 
 template <mode Mode, space Space>

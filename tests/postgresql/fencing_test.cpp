@@ -381,6 +381,30 @@ TEST(PostgreSQLFenceCrash, ATokenOfTheFirstDrawSurvives) {
     }
 }
 
+TEST(PostgreSQLFenceCrash, ATokenThatSomebodyElseHasWrittenIntoTheLogSurvives) {
+    postgresql_server server{{.settings = {"wal_writer_delay=10s"}}};
+    {
+        soci::session first{server.url()};
+        postgresql::create_fence(first);
+        first << "CREATE TABLE flushed ()";
+    }
+    fencing_token last{};
+    for (int i = 0; i < 3; ++i) {
+        {
+            soci::session other{server.url()}, a{server.url()};
+            other.begin();  // and it does not commit: its log lies in memory
+            for (int n = 0; n < 40; ++n) other << "SELECT nextval('public.dlock_fence')";
+            fenced_lock lock{a, "x"};
+            if (i % 2 == 0) lock.lock();
+            else ASSERT_TRUE(lock.try_lock());
+            EXPECT_GT(lock.token(), last);
+            last = lock.token();
+            server.stop(postgresql_server::shutdown::immediate);
+        }
+        server.start();
+    }
+}
+
 TEST(PostgreSQLFenceStandby, OnAStandbyItIsUnsupported) {
     postgresql_server primary{};
     soci::session on_primary{primary.url()};

@@ -34,14 +34,18 @@ static_assert(try_fenced<exclusive, space::bigint>().view() ==
               "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "
               "CASE WHEN set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
               "ELSE current_setting('synchronous_commit') END, true) IS NOT NULL THEN "
-              "coalesce(CASE WHEN pg_try_advisory_lock($1::int8) THEN greatest(nextval('public.dlock_fence'), 1) END, 0) END END");
+              "coalesce(CASE WHEN pg_try_advisory_lock($1::int8) THEN CASE WHEN nextval('public.dlock_fence') IS NOT NULL THEN "
+              "CASE WHEN CASE WHEN pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn() THEN pg_logical_emit_message(true, 'dlock', '') ELSE '0/0' END IS NOT NULL "
+              "THEN greatest(currval('public.dlock_fence'), 1) END END END, 0) END END");
 static_assert(until_fenced<shared, space::pair>().view() ==
               "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "
               "CASE WHEN set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
               "ELSE current_setting('synchronous_commit') END, true) IS NOT NULL THEN "
               "coalesce(CASE WHEN CASE WHEN set_config('lock_timeout', $2, true) IS NOT NULL THEN "
               "pg_advisory_lock_shared(($1::int8 >> 32)::int4, (($1::int8 << 32) >> 32)::int4) IS NOT NULL END "
-              "THEN greatest(nextval('public.dlock_fence'), 1) END, 0) END END");
+              "THEN CASE WHEN nextval('public.dlock_fence') IS NOT NULL THEN "
+              "CASE WHEN CASE WHEN pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn() THEN pg_logical_emit_message(true, 'dlock', '') ELSE '0/0' END IS NOT NULL "
+              "THEN greatest(currval('public.dlock_fence'), 1) END END END, 0) END END");
 static_assert(std::string_view{create_fence} == "CREATE SEQUENCE IF NOT EXISTS public.dlock_fence");
 static_assert(release<exclusive, space::bigint>().view() ==
               "SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN pg_advisory_unlock($1::int8) END");
