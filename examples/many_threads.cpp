@@ -2,31 +2,30 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Many threads, each with a lock of its own, over a few connections that dlock opens itself.
-#include <atomic>
 #include <iostream>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <vector>
 
 #include <dlock/postgresql/lock_manager.hpp>
 
+void take_turns(dlock::postgresql::lock_manager& locks, int& turns) {
+    dlock::postgresql::managed_lock lock{locks, "counter"};  // one object per thread
+    for (int n = 0; n < 100; ++n) {
+        const std::scoped_lock held{lock};
+        ++turns;
+    }
+}
+
 int main(int argc, char** argv) try {
     dlock::postgresql::lock_manager locks{argc > 1 ? argv[1] : "postgresql://dbname=app"};
 
-    int served = 0;  // guarded by the lock, in this process as in every other one
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < 16; ++i) {
-        threads.emplace_back([&] {
-            dlock::postgresql::managed_lock lock{locks, "counter"};  // one object per thread
-            for (int n = 0; n < 100; ++n) {
-                const std::scoped_lock held{lock};
-                ++served;
-            }
-        });
+    int turns = 0;  // guarded by the lock, in this process as in every other one
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 16; ++i) threads.emplace_back([&] { take_turns(locks, turns); });
     }
-    threads.clear();
-    std::cout << served << " turns over " << locks.connections() << " connection(s)\n";
+    std::cout << turns << " turns over " << locks.connections() << " connection(s)\n";
 } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 1;

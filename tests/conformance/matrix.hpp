@@ -174,6 +174,7 @@ public:
                 Mode == mode::shared} {}
 
     std::unique_ptr<party> join() override { return std::make_unique<party_of>(); }
+    bool session_owns() const override { return !requires { Server::objects_own; }; }
     std::optional<int> waiters() override { return std::same_as<WaitPolicy, block> ? Server::waiters() : std::nullopt; }
     /// -1: one that is locked in part.
     int held() override {

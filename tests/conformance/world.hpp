@@ -61,6 +61,8 @@ public:
 
     /// A session that nobody else has.
     virtual std::unique_ptr<party> join() = 0;
+    /// The session owns its locks, as the server says; otherwise each lock object does, as a lock_manager says.
+    [[nodiscard]] virtual bool session_owns() const = 0;
     /// How many sessions wait in the server's queue, as the server says; nullopt where waiting leaves no trace there.
     virtual std::optional<int> waiters() = 0;
     /// How many locks the server says are held, by anybody; it may count readers of the same key as one.
