@@ -62,7 +62,7 @@ struct names_for<each<Policy>> {
     static auto number(int n) {
         std::vector names{names_for<Policy>::number(3 * n), names_for<Policy>::number(3 * n + 1), names_for<Policy>::number(3 * n + 2)};
         static std::atomic<unsigned> calls = 0;
-        std::ranges::rotate(names, names.begin() + calls++ % 3);
+        std::rotate(names.begin(), names.begin() + calls++ % 3, names.end());
         names.push_back(names[calls % 3]);
         return names;
     }

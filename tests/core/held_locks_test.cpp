@@ -24,7 +24,7 @@ struct held {
 
 /// So bad that most keys want the same few slots, the last one among them.
 struct crowding {
-    std::size_t operator()(const std::string& key) const noexcept { return key.empty() ? 0 : std::size_t{0} - (key.back() % 4U); }
+    std::size_t operator()(const std::string& key) const noexcept { return key.empty() ? 0 : std::size_t{0} - static_cast<unsigned char>(key.back()) % 4U; }
 };
 struct same {
     std::size_t operator()(const std::string&) const noexcept { return 7; }
