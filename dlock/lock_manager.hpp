@@ -22,6 +22,9 @@
 // A lock object is an owner: make one per thread, as you would make a std::unique_lock. Two objects exclude each other also in
 // one thread, which then waits for itself.
 //
+// Deadlocks are not found: a wait has another connection than what its process holds, so no server sees the circle. Lock in one
+// order, or give lock() a limit.
+//
 // Loss: a connection that ends takes its locks with it, and all of them are told (lost(), state()). New locks connect anew:
 // try_lock() tries once; who may wait tries again with pauses of 25 ms to 2 s, for reconnect_for at most, then throws lost.
 //

@@ -215,7 +215,7 @@ void create_fence(soci::session& session) {
     if (!check.ok()) throw error_from(check, on->handle());
     if (!check.is_true(0)) {
         throw lock_error{errc::unsupported,
-                         "dlock: the sequence public.dlock_fence is no fence: its numbers must rise from 1 or more, with CACHE 1 and NO CYCLE"};
+                         "dlock: the sequence public.dlock_fence is no fence: its numbers must rise from 1 or more, with CACHE 1 and NO CYCLE, and logged"};
     }
 }
 

@@ -188,10 +188,12 @@ constexpr auto holders() {
 
 /// What create_fence() executes, and what an administrator may execute instead. Users of fenced locks need USAGE on it.
 inline constexpr const char* create_fence = "CREATE SEQUENCE IF NOT EXISTS public.dlock_fence";
-/// With a cache each session has numbers of its own in advance, and a later holder may get a smaller one.
+/// With a cache each session has numbers of its own in advance, and a later holder may get a smaller one; an unlogged sequence
+/// begins anew after a crash.
 /// https://www.postgresql.org/docs/current/sql-createsequence.html
 inline constexpr const char* is_fence =
-    "SELECT seqcache = 1 AND NOT seqcycle AND seqincrement > 0 AND seqmin > 0 FROM pg_sequence WHERE seqrelid = 'public.dlock_fence'::regclass";
+    "SELECT seqcache = 1 AND NOT seqcycle AND seqincrement > 0 AND seqmin > 0 AND relpersistence = 'p' FROM pg_sequence "
+    "JOIN pg_class ON pg_class.oid = seqrelid WHERE seqrelid = 'public.dlock_fence'::regclass";
 inline constexpr const char* preflight = "SELECT pg_backend_pid(), pg_is_in_recovery(), version() LIKE '%CockroachDB%'";
 inline constexpr const char* savepoint = "SAVEPOINT dlock; ";
 /// A session-level lock survives this, a setting does not.

@@ -212,6 +212,9 @@ TEST_F(PostgreSQLFence, ASequenceThatIsNoFenceIsRefused) {
             EXPECT_EQ(reason_of([&] { postgresql::create_fence(own); }), errc::unsupported) << wrong;
             own << "DROP SEQUENCE dlock_fence";
         }
+        own << "CREATE UNLOGGED SEQUENCE dlock_fence";
+        EXPECT_EQ(reason_of([&] { postgresql::create_fence(own); }), errc::unsupported) << "a crash resets it";
+        own << "DROP SEQUENCE dlock_fence";
         own << "CREATE SEQUENCE dlock_fence MINVALUE 0 START 0";  // and nobody has asked create_fence()
         postgresql::fenced_lock granted{own, "k"};
         EXPECT_TRUE(granted.try_lock()) << "a lock that is held is never said not to be";
