@@ -168,10 +168,11 @@ private:
         if (e.now != entry::is::free) {
             if (!until) return std::nullopt;
             waiter self{m};
+            const bool first = e.queue.empty();
             e.queue.push(self);
             ++waiters_;
             locked.unlock();
-            await(self, e, *until, stop, locked);
+            await(self, e, first, *until, stop, locked);
             switch (self.became) {
                 case outcome::queued: return std::nullopt;
                 case outcome::closed: throw over();
@@ -281,6 +282,7 @@ private:
             next.grant = next_of(e);
             woken.add(next, outcome::granted);
         } while (e.held_in == mode::shared && !e.queue.empty() && e.queue.front().wanted == mode::shared);
+        if (!e.queue.empty()) woken.rouse(e.queue.front());
     }
 
     /// Nobody holds it any more: the first in the queue asks the server, or the entry is free.
@@ -301,12 +303,16 @@ private:
     }
 
     /// Sleeps until somebody else has decided what becomes of this waiter, or it leaves the queue.
-    void await(waiter& self, entry& e, deadline until, const std::stop_token& stop, guard& locked) {
+    /// \param first  its turn is next, so it looks for a moment before it sleeps
+    void await(waiter& self, entry& e, bool first, deadline until, const std::stop_token& stop, guard& locked) {
+        constexpr int long_look = 400, short_look = 150;  // some 10 µs, and 4
         using woken = detail::parker::woken;
         const std::stop_callback on_stop{stop, [&self] { self.parking.nudge(); }};
+        int looks = first ? long_look : 0;
         for (bool leaving = false;;) {
-            const auto how = self.parking.park(leaving ? deadline::never() : until);
+            const auto how = self.parking.park(leaving ? deadline::never() : until, looks);
             if (how == woken::released) return;
+            looks = how == woken::nudged ? short_look : 0;
             leaving = how == woken::not_at_all || stop.stop_requested();
             if (!leaving) continue;
             locked.lock();

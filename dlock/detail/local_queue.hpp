@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include <dlock/backend.hpp>
 #include <dlock/detail/parker.hpp>
@@ -52,6 +53,9 @@ public:
         w.became = became;
     }
 
+    /// Its turn is next: it may as well be awake by then, and look.
+    void rouse(waiter& w) noexcept { roused_ = w.parking.nudge_asleep(); }
+
     /// \pre the mutex is free
     void wake() noexcept {
         while (first_ != nullptr) {
@@ -60,11 +64,13 @@ public:
             next.parking.release();
         }
         last_ = nullptr;
+        parker::wake(std::exchange(roused_, nullptr));
     }
 
 private:
     waiter* first_ = nullptr;
     waiter* last_ = nullptr;
+    const void* roused_ = nullptr;
 };
 
 class local_queue {

@@ -31,8 +31,10 @@ public:
     parker(const parker&) = delete;
     parker& operator=(const parker&) = delete;
 
+    /// \param looks  how often to look before it sleeps: to be woken takes longer than a short wait
     /// One thread at a time.
-    [[nodiscard]] woken park(deadline until) noexcept {
+    [[nodiscard]] woken park(deadline until, int looks = 0) noexcept {
+        for (; looks > 0 && word_.load(std::memory_order_relaxed) == awake; --looks) relax();
         for (;;) {
             auto seen = word_.load(std::memory_order_acquire);
             if (seen == released) return woken::released;
@@ -53,20 +55,28 @@ public:
     }
 
     /// Any thread, while the object is known to live.
-    void nudge() noexcept {
+    void nudge() noexcept { wake(nudge_asleep()); }
+
+    /// A nudge of which wake() is still to be called, with what this returns; then the object need not live any more.
+    [[nodiscard]] const void* nudge_asleep() noexcept {
         for (auto seen = word_.load(std::memory_order_relaxed); seen == awake || seen == asleep;) {
-            if (!word_.compare_exchange_weak(seen, nudged, std::memory_order_release)) continue;
-            if (seen == asleep) wake(&word_);
-            return;
+            if (word_.compare_exchange_weak(seen, nudged, std::memory_order_release)) return seen == asleep ? &word_ : nullptr;
         }
+        return nullptr;
+    }
+
+    static void wake(const void* address) noexcept {
+        if (address != nullptr) ::syscall(SYS_futex, address, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
     }
 
 private:
     using word = std::uint32_t;
     static constexpr word awake = 0, asleep = 1, nudged = 2, released = 3;
 
-    static void wake(const std::atomic<word>* address) noexcept {
-        ::syscall(SYS_futex, address, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+    static void relax() noexcept {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
     }
 
     static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
