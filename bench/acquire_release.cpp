@@ -1,103 +1,69 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// What does taking and releasing a lock cost, beside the raw driver and beside SOCI?
+// What does taking and releasing a free lock cost, beside the raw driver and beside SOCI?
 //
 //     bazel run --config=bench //bench:acquire_release
 //     bazel run --config=bench //bench:acquire_release -- --on 'postgresql://host=db.example dbname=app'
 //     bazel run --config=bench //bench:acquire_release -- --help
-#include <benchmark/benchmark.h>
-#include <sched.h>
-
-#include <algorithm>
-#include <exception>
-#include <iostream>
 #include <iterator>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "bench/command_line.hpp"
-#include "bench/contest.hpp"
-#include "bench/report.hpp"
+#include "bench/cycles.hpp"
+#include "bench/question.hpp"
 #include "bench/rivals.hpp"
-#include "tests/servers/mariadb_server.hpp"
-#include "tests/servers/postgresql_server.hpp"
-#include "tests/servers/temporary_directory.hpp"
+#include "bench/sqlalchemy_dlock.hpp"
 
 namespace dlock::bench {
 namespace {
 
-void append(std::vector<contest>& to, std::vector<contest> more) {
-    to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+contest on_sqlite(const std::string& folder, how way) {
+    using namespace sqlite_rivals;
+    const bool waits = way == how::lock;
+    return {
+        .where = where(),
+        .id = waits ? "sqlite/lock" : "sqlite/try_lock",
+        .what = waits ? "lock(), unlock()" : "try_lock(), unlock()",
+        .contenders =
+            {
+                raw(folder),
+                {"dlock", "dlock", sqlite_rivals::dlock(folder, way), waits ? "sqlite/cycle" : ""},
+                soci_prepared(folder),
+                soci_one_time(folder),
+                flock(folder),
+            },
+        .plot = waits ? "sqlite_cycle" : "",
+    };
 }
 
-/// Keeps this process, and what it starts, on one processor. Where the scheduler puts client and server changes the time
-/// of a round trip threefold, and now and then it changes its mind.
-void share_one_processor() {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<std::size_t>(std::max(0, ::sched_getcpu())), &one);
-    (void)::sched_setaffinity(0, sizeof one, &one);
+contest in_memory() {
+    return {
+        .where = "memory",
+        .id = "memory/lock",
+        .what = "lock(), unlock()",
+        .contenders = {memory_rivals::standard_mutex(), {"dlock", "dlock", memory_rivals::dlock()}},
+    };
 }
 
-std::vector<contest> on_throw_away_servers() {
-    share_one_processor();
-    static const testing::postgresql_server postgresql{{.tcp = true}};
-    static const testing::mariadb_server mariadb{{.tcp = true}};
-    static const testing::temporary_directory folder;
-    auto all = postgresql_contests(postgresql.url());
-    append(all, mysql_contests(mariadb.url()));
-    append(all, sqlite_contests(folder.path()));
-    append(all, memory_contests());
-    return all;
-}
-
-std::vector<contest> on_yours(const std::vector<std::string>& urls) {
+std::vector<contest> contests(const places& where) {
     std::vector<contest> all;
-    for (const auto& url : urls) {
-        const auto colon = url.find("://");
-        const auto kind = url.substr(0, colon);
-        if (kind == "postgresql")
-            append(all, postgresql_contests(url));
-        else if (kind == "mysql")
-            append(all, mysql_contests(url));
-        else
-            append(all, sqlite_contests(url.substr(colon + 3)));
+    for (const auto* const server : where.servers()) {
+        auto here = cycles(*server);
+        if (!where.line().sqlalchemy_dlock.empty()) here.front().contenders.push_back(sqlalchemy_dlock(server->url(), where.line()));
+        all.insert(all.end(), std::make_move_iterator(here.begin()), std::make_move_iterator(here.end()));
     }
+    for (const auto& folder : where.sqlite()) {
+        for (const auto way : {how::lock, how::try_lock}) all.push_back(on_sqlite(folder, way));
+    }
+    if (where.are_throw_away()) all.push_back(in_memory());
     return all;
-}
-
-int run(int argc, char** argv) {
-    auto line = parse(argc, argv);
-    if (line.help) {
-        std::cout << help;
-        return 0;
-    }
-    int count = static_cast<int>(line.for_benchmark.size());
-    benchmark::Initialize(&count, line.for_benchmark.data());
-    if (benchmark::ReportUnrecognizedArguments(count, line.for_benchmark.data())) return 1;
-
-    const auto contests = line.on.empty() ? on_throw_away_servers() : on_yours(line.on);
-    std::vector<std::vector<measurement>> measured(contests.size());
-    for (std::size_t i = 0; i < contests.size(); ++i) enter(contests[i], measured[i]);
-    benchmark::RunSpecifiedBenchmarks();
-    for (std::size_t i = 0; i < contests.size(); ++i) print(std::cerr, contests[i], measured[i]);
-    benchmark::Shutdown();
-    return 0;
 }
 
 }  // namespace
-}  // namespace dlock::bench
 
-int main(int argc, char** argv) {
-    try {
-        return dlock::bench::run(argc, argv);
-    } catch (const std::exception& error) {
-        std::string what = error.what();  // what a driver has to say may take several lines
-        std::replace_if(what.begin(), what.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
-        std::cerr << "acquire_release: " << what << '\n';
-        return 1;
-    }
-}
+const question the_question{"acquire_release", "what taking and releasing a free lock costs, beside the raw driver and beside SOCI",
+                            processors::one, contests};
+
+}  // namespace dlock::bench

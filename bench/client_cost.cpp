@@ -4,19 +4,18 @@
 // How many instructions does the client execute to take a lock and to give it back? Unlike time, this can be repeated.
 //
 //     bazel run --config=bench //bench:client_cost
-//     bazel run --config=bench //bench:client_cost -- --only postgresql/lock --json FILE
+//     bazel run --config=bench //bench:client_cost -- --only postgresql/lock --results FILE
 //
 // Counted by valgrind's callgrind, in a process of its own for each contender of //bench:acquire_release, and only while it
 // goes through its cycles: neither the start of the program counts, nor the connection and the first use of it. What free()
 // and malloc() do depends on what lies beside in memory, which can make a twentieth of the whole; so each contender gets
 // many connections, one after the other, in a heap that is another one every time, and the same in every run.
-#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -28,6 +27,9 @@
 #include <vector>
 
 #include "bench/contest.hpp"
+#include "bench/cycles.hpp"
+#include "bench/markdown.hpp"
+#include "bench/result.hpp"
 #include "bench/rivals.hpp"
 #include "tests/servers/child_process.hpp"
 #include "tests/servers/find_program.hpp"
@@ -53,21 +55,18 @@ namespace {
 const char* const help =
     R"(client_cost: how many instructions the client executes for a cycle of acquire and release
 
-  client_cost [--only TEXT] [--json FILE]
+  client_cost [--only TEXT] [--results FILE]
 
-  --only TEXT   only contenders with TEXT in "contest/contender", say postgresql/lock/
-  --json FILE   the same figures for programs
+  --only TEXT      only contenders with TEXT in "contest/contender", say postgresql/lock/
+  --results FILE   writes what //bench:report reads
 
 Starts the servers it needs. Needs valgrind. The table goes to standard output, in Markdown.
 )";
 
 constexpr int connections = 40;
 
-/// Of dlock, by contest.
-constexpr std::pair<std::string_view, std::int64_t> goals[]{{"postgresql/lock", 10'500}};
-
 struct options {
-    std::string only, json;
+    std::string only, results;
     std::string contender, url;  ///< in the child process: what to run, and where
     bool help = false;
 };
@@ -82,7 +81,7 @@ options parse(int argc, char** argv) {
         };
         if (argument == "--help" || argument == "-h") found.help = true;
         else if (argument == "--only") found.only = value();
-        else if (argument == "--json") found.json = value();
+        else if (argument == "--results") found.results = value();
         else if (argument == "--contender") found.contender = value();
         else if (argument == "--url") found.url = value();
         else throw std::invalid_argument{"no such option: " + std::string{argument} + "; --help says which there are"};
@@ -91,9 +90,7 @@ options parse(int argc, char** argv) {
 }
 
 std::vector<contest> contests_at(const std::string& url) {
-    auto all = url.starts_with("postgresql://") ? postgresql_contests(url) : mysql_contests(url);
-    std::erase_if(all, [](const contest& c) { return c.figure != figure::cycle; });
-    return all;
+    return cycles(*(url.starts_with("postgresql://") ? postgresql_rivals(url) : mysql_rivals(url)));
 }
 
 void measure_cycles(const contender& who) {
@@ -104,12 +101,13 @@ void measure_cycles(const contender& who) {
             auto other = std::make_unique<char[]>(random() % 4096);
             if (random() % 2 == 0) others.push_back(std::move(other));
         }
-        const auto rival = who.make();
+        const auto competing = who.make();
+        auto& lock = dynamic_cast<rival&>(*competing);  // what all cycles are made of
         for (int k = 0; k < 3; ++k) {  // the first use prepares
-            rival->acquire();
-            rival->release();
+            lock.acquire();
+            lock.release();
         }
-        dlock_bench_cycles(*rival);
+        dlock_bench_cycles(lock);
     }
 }
 
@@ -146,15 +144,17 @@ private:
     testing::temporary_directory folder_;
 };
 
-struct row {
-    std::string where, contest, what, contender, id;
-    std::int64_t instructions;
-    double ratio;  ///< to the contest's yardstick; 0: that was left out
-    std::int64_t goal;
-};
+result counted(const contest& in, const contender& who, std::int64_t instructions, std::int64_t yardstick) {
+    const auto count = static_cast<double>(instructions);
+    const double ratio = yardstick > 0 ? count / static_cast<double>(yardstick) : 0;  // 0: the yardstick was left out
+    return {.contest = "client_cost/" + in.id, .where = in.where, .what = in.what, .name = who.name, .id = who.id,
+            .unit = unit::instructions, .figure = {count, count}, .largest = count,
+            .ratio = ratio, .ratio_low = ratio, .ratio_high = ratio,
+            .goal = who.id == "dlock" && in.id == "postgresql/lock" ? "postgresql/instructions" : ""};
+}
 
-std::vector<row> count(const std::string& url, const std::string& only, const counter& instructions) {
-    std::vector<row> rows;
+std::vector<result> count(const std::string& url, const std::string& only, const counter& instructions) {
+    std::vector<result> found;
     for (const auto& each : contests_at(url)) {
         std::int64_t yardstick = 0;
         for (std::size_t i = 0; i < each.contenders.size(); ++i) {
@@ -164,53 +164,24 @@ std::vector<row> count(const std::string& url, const std::string& only, const co
             std::cerr << id << " ...\n";
             const auto cost = instructions.instructions_per_cycle(id, url);
             if (i == 0) yardstick = cost;
-            const auto* const goal = std::find_if(std::begin(goals), std::end(goals), [&](const auto& g) { return g.first == each.id; });
-            rows.push_back({each.where, each.id, each.what, who.name, who.id, cost,
-                            yardstick > 0 ? static_cast<double>(cost) / static_cast<double>(yardstick) : 0.0,
-                            who.id == "dlock" && goal != std::end(goals) ? goal->second : 0});
+            found.push_back(counted(each, who, cost, yardstick));
         }
     }
-    return rows;
-}
-
-void print_markdown(std::ostream& to, const std::vector<row>& rows) {
-    to << "| server | cycle | client | instructions | ÷ raw | goal |\n|---|---|---|---:|---:|---|\n";
-    for (const auto& r : rows) {
-        to << "| " << r.where << " | " << r.what << " | " << r.contender << " | " << r.instructions << " | ";
-        if (r.ratio > 0) to << std::fixed << std::setprecision(2) << r.ratio;
-        to << " | ";
-        if (r.goal > 0) to << "≤ " << r.goal << (r.instructions <= r.goal ? ": met" : ": MISSED");
-        to << " |\n";
-    }
-}
-
-void print_json(std::ostream& to, const std::vector<row>& rows) {
-    to << "[";
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        const auto& r = rows[i];
-        to << (i == 0 ? "\n" : ",\n") << R"(  {"server": ")" << r.where << R"(", "contest": ")" << r.contest << R"(", "contender": ")" << r.id
-           << R"(", "instructions": )" << r.instructions << R"(, "ratio": )" << std::fixed << std::setprecision(3) << r.ratio;
-        if (r.goal > 0) to << R"(, "goal": )" << r.goal;
-        to << "}";
-    }
-    to << "\n]\n";
+    return found;
 }
 
 void measure(const options& what) {
     const counter instructions;  // without valgrind nothing need be started
-    std::vector<row> rows;
+    std::vector<result> all;
     const auto add = [&](const std::string& url) {
         auto more = count(url, what.only, instructions);
-        rows.insert(rows.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+        all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
     };
-    if (what.only.empty() || !what.only.starts_with("mysql")) add(testing::postgresql_server{{.tcp = true}}.url());
-    if (what.only.empty() || !what.only.starts_with("postgresql")) add(testing::mariadb_server{{.tcp = true}}.url());
-    if (rows.empty()) throw std::invalid_argument{"there is no contender like " + what.only};
-    print_markdown(std::cout, rows);
-    if (what.json.empty()) return;
-    std::ofstream file{what.json};
-    print_json(file, rows);
-    if (!file.flush()) throw std::runtime_error{"cannot write " + what.json};
+    if (!what.only.starts_with("mysql")) add(testing::postgresql_server{{.tcp = true}}.url());
+    if (!what.only.starts_with("postgresql")) add(testing::mariadb_server{{.tcp = true}}.url());
+    if (all.empty()) throw std::invalid_argument{"there is no contender like " + what.only};
+    print_contests(std::cout, all);
+    if (!what.results.empty()) write(what.results, all);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 // What does including a header of dlock cost, beside including SOCI?
 //
 //     bazel run //bench:compile_cost
-//     bazel run //bench:compile_cost -- --compiler clang++-14 --rounds 15 --json FILE
+//     bazel run //bench:compile_cost -- --compiler clang++-14 --rounds 15 --results FILE
 //
 // Each file has one line, the include. They are compiled in turns, round after round, and what counts is the median of
 // the processor's seconds: the machine may be busy with other things meanwhile.
@@ -16,9 +16,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
-#include <iomanip>
 #include <iostream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -26,7 +24,9 @@
 #include <utility>
 #include <vector>
 
+#include "bench/markdown.hpp"
 #include "bench/percentiles.hpp"
+#include "bench/result.hpp"
 #include "tests/servers/find_program.hpp"
 #include "tests/servers/temporary_directory.hpp"
 
@@ -36,22 +36,22 @@ namespace {
 const char* const help =
     R"(compile_cost: the processor's seconds that a file costs which includes one of dlock's headers, or SOCI's
 
-  compile_cost [--compiler NAME] [--rounds N] [--json FILE]
+  compile_cost [--compiler NAME] [--rounds N] [--results FILE]
 
-The table goes to standard output, in Markdown; --json FILE has the same figures for programs.
+The table goes to standard output, in Markdown; --results FILE has what //bench:report reads.
 )";
 
 struct subject {
     std::string what;     ///< in the table
     std::string source;
-    double goal = 0;      ///< of the ratio to SOCI's
+    std::string goal = {};  ///< its id: goals.hpp
     std::vector<double> seconds = {};
 
     [[nodiscard]] double median() const { return percentile(seconds, 0.5); }
 };
 
 std::vector<subject> subjects() {
-    const auto file = [](std::string header, double goal = 0) {
+    const auto file = [](const std::string& header, std::string goal = {}) {
         return subject{"`<" + header + ">`", "#include <" + header + ">\n", goal};
     };
     return {
@@ -63,7 +63,7 @@ std::vector<subject> subjects() {
         file("dlock/memory.hpp"),
         file("dlock/sqlite.hpp"),
         file("dlock/mysql.hpp"),
-        file("dlock/postgresql.hpp", 0.6),
+        file("dlock/postgresql.hpp", "compile/postgresql"),
         file("dlock/any_lock.hpp"),
         file("dlock/make_lock.hpp"),
         {"`<soci/soci.h>` and `<dlock/postgresql.hpp>`", "#include <soci/soci.h>\n#include <dlock/postgresql.hpp>\n"},
@@ -71,7 +71,7 @@ std::vector<subject> subjects() {
 }
 
 struct options {
-    std::string compiler = "g++", json;
+    std::string compiler = "g++", results;
     int rounds = 7;
     bool help = false;
 };
@@ -87,7 +87,7 @@ options parse(int argc, char** argv) {
         if (argument == "--help" || argument == "-h") found.help = true;
         else if (argument == "--compiler") found.compiler = value();
         else if (argument == "--rounds") found.rounds = std::stoi(value());
-        else if (argument == "--json") found.json = value();
+        else if (argument == "--results") found.results = value();
         else throw std::invalid_argument{"no such option: " + std::string{argument} + "; --help says which there are"};
     }
     if (found.rounds < 1) throw std::invalid_argument{"--rounds must be 1 or more"};
@@ -140,37 +140,28 @@ void compile_all(std::vector<subject>& all, const options& how) {
     }
 }
 
-void print_markdown(std::ostream& to, const std::vector<subject>& all) {
-    to << "| a file that includes | seconds (quartiles) | ÷ SOCI's | goal |\n|---|---:|---:|---|\n" << std::fixed << std::setprecision(2);
+std::vector<result> results(const std::vector<subject>& all) {
+    constexpr double kept = 1e9;  // nanoseconds
+    std::vector<result> found;
     for (const auto& s : all) {
-        const double ratio = s.median() / all.front().median();
-        to << "| " << s.what << " | " << s.median() << " (" << percentile(s.seconds, 0.25) << " to " << percentile(s.seconds, 0.75) << ") | "
-           << ratio << " | ";
-        if (s.goal > 0) to << "≤ " << s.goal << (ratio <= s.goal ? ": met" : ": MISSED");
-        to << " |\n";
+        const double soci = all.front().median();
+        found.push_back({.contest = "compile_cost", .what = "A file that includes ...", .name = s.what, .id = s.what, .unit = unit::seconds,
+                         .figure = {s.median() * kept, percentile(s.seconds, 0.99) * kept},
+                         .largest = percentile(s.seconds, 1) * kept,
+                         .ratio = s.median() / soci,
+                         .ratio_low = percentile(s.seconds, 0.25) / soci,
+                         .ratio_high = percentile(s.seconds, 0.75) / soci,
+                         .goal = s.goal});
     }
-}
-
-void print_json(std::ostream& to, const std::vector<subject>& all) {
-    to << "[" << std::fixed << std::setprecision(4);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        const auto& s = all[i];
-        to << (i == 0 ? "\n" : ",\n") << R"(  {"includes": ")" << s.what << R"(", "seconds": )" << s.median() << R"(, "ratio": )"
-           << s.median() / all.front().median();
-        if (s.goal > 0) to << R"(, "goal": )" << s.goal;
-        to << "}";
-    }
-    to << "\n]\n";
+    return found;
 }
 
 void measure(const options& how) {
     auto all = subjects();
     compile_all(all, how);
-    print_markdown(std::cout, all);
-    if (how.json.empty()) return;
-    std::ofstream file{how.json};
-    print_json(file, all);
-    if (!file.flush()) throw std::runtime_error{"cannot write " + how.json};
+    const auto found = results(all);
+    print_contests(std::cout, found);
+    if (!how.results.empty()) write(how.results, found);
 }
 
 }  // namespace

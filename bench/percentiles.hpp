@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// Samples of a latency, and their percentiles.
+// Samples of a figure, and their percentiles.
 #pragma once
 
 #include <algorithm>
@@ -22,25 +22,42 @@ template <class Value>
 
 using nanoseconds = std::chrono::duration<double, std::nano>;
 
+/// Times in nanoseconds, or whatever else a contest counts.
 class samples {
 public:
-    /// Beyond half a million they tell nothing new, and are not kept.
-    void add(nanoseconds one) {
+    void add(nanoseconds one) { add(one.count()); }
+
+    /// Beyond half a million they tell nothing new, and only the largest is kept.
+    void add(double one) {
         constexpr std::size_t enough = 500'000;
         if (kept_.size() < enough) kept_.push_back(one);
+        largest_ = std::max(largest_, one);
     }
 
     void add(const samples& more) {
         for (const auto one : more.kept_) add(one);
+        largest_ = std::max(largest_, more.largest_);
     }
 
-    [[nodiscard]] std::size_t size() const noexcept { return kept_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return kept_.empty(); }
 
-    [[nodiscard]] nanoseconds p50() const { return percentile(kept_, 0.50); }
-    [[nodiscard]] nanoseconds p99() const { return percentile(kept_, 0.99); }
+    /// \pre !empty()
+    [[nodiscard]] double p50() const { return percentile(kept_, 0.50); }
+    [[nodiscard]] double p99() const { return percentile(kept_, 0.99); }
+    [[nodiscard]] double largest() const noexcept { return largest_; }
+
+    /// As many percentiles as asked for, from the 0th to the 100th. \pre !empty()
+    [[nodiscard]] std::vector<double> distribution(std::size_t points) const {
+        auto sorted = kept_;
+        std::sort(sorted.begin(), sorted.end());
+        std::vector<double> found;
+        for (std::size_t i = 0; i < points; ++i) found.push_back(sorted[i * (sorted.size() - 1) / (points - 1)]);
+        return found;
+    }
 
 private:
-    std::vector<nanoseconds> kept_;
+    std::vector<double> kept_;
+    double largest_ = 0;
 };
 
 }  // namespace dlock::bench
