@@ -30,7 +30,8 @@ public:
           connection_{static_cast<soci::mysql_session_backend&>(*db_.get_backend()).conn_},
           acquire_{std::move(acquire)},
           release_{std::move(release)} {
-        for (std::size_t i = 0; i < others; ++i) execute("SELECT GET_LOCK('" + numbered(i) + "', 3600)");
+        // No other connection has the same ones.
+        for (std::size_t i = 0; i < others; ++i) execute("SELECT GET_LOCK(CONCAT(CONNECTION_ID(), ' " + std::to_string(i) + "'), 3600)");
     }
 
     void acquire() override { execute(acquire_); }

@@ -54,7 +54,8 @@ private:
 class libpq_prepared final : public rival {
 public:
     libpq_prepared(const std::string& url, const std::string& acquire, const std::string& release, std::size_t others) : connection_{url} {
-        connection_.execute_text("SELECT count(pg_advisory_lock(i)) FROM generate_series(1, " + std::to_string(others) + ") i");
+        // No other connection has the same ones.
+        connection_.execute_text("SELECT count(pg_advisory_lock(pg_backend_pid(), i)) FROM generate_series(1, " + std::to_string(others) + ") i");
         connection_.prepare("a", acquire);
         connection_.prepare("r", release);
     }
