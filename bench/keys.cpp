@@ -5,6 +5,7 @@
 //
 //     bazel run --config=bench //bench:keys
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,7 +51,7 @@ std::vector<contest> contests(const places& where) {
     using of = server_rivals::of_many;
     std::vector<contest> all;
     for (const auto* const server : where.servers()) {
-        for (const std::size_t others : {1, 10, 100, 1'000, 10'000}) all.push_back(cycle_beside(*server, others));
+        for (const std::size_t others : std::initializer_list<std::size_t>{1, 10, 100, 1'000, 10'000}) all.push_back(cycle_beside(*server, others));
         const auto goal = [&](const char* id) { return server->id() + "/keys/" + id; };
         all.push_back(of_many(*server, "connections", "how many connections", unit::connections,
                               {{"dlock, lock_manager", "dlock_managed", server->many_keys(many, of::connections), goal("connections")}}));
