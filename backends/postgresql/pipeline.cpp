@@ -214,9 +214,10 @@ bool pipeline::try_acquire(const key& k, mode m) {
         sever();
         lose();
     }
-    const auto error = error_of(said, p.on->handle());
-    if (error.reason() == errc::lost || !p.talk.ask({wire::kind::release_ghost, k, m}).ok()) sever();
-    throw error;
+    // In this order: making the error's text takes memory, and there may be none.
+    const bool ended = reason_of(said.sqlstate(), p.on->handle()) == errc::lost;
+    if (ended || !p.talk.ask({wire::kind::release_ghost, k, m}).ok()) sever();
+    throw error_of(said, p.on->handle());
 }
 
 bool pipeline::acquire_until(const key& k, mode m, deadline until, const std::stop_token& stop) {
