@@ -88,8 +88,9 @@ public:
     explicit lock_manager(connector connect, lock_manager_options options = {})
         : options_{checked(options)}, roster_{std::move(connect), options.connections, [this](const handle& c) { lose(c); }} {
         guard locked{mutex_};
-        first_ = roster_.pick(locked, nullptr);
-        --first_->users;
+        const auto first = roster_.pick(locked, nullptr);
+        --first->users;
+        check_ = first->pipe.checker();
     }
 
     /// As close(). \pre no thread is in a member, and the lock objects are gone or will only be destroyed
@@ -153,7 +154,7 @@ private:
 
     // --- what managed<Backend> is made of
 
-    void check(const key_type& k) const { first_->pipe.check(k); }
+    void check(const key_type& k) const { check_(k); }
 
     /// \param until  nothing: only try
     std::optional<grant_type> acquire(const key_type& k, mode m, std::optional<deadline> until, const std::stop_token& stop) {
@@ -598,7 +599,7 @@ private:
     std::condition_variable settled_;
     std::condition_variable_any housekeeping_;
     roster roster_;
-    handle first_;  ///< also when it has ended: it knows which names this kind of server takes
+    std::function<void(const key_type&)> check_;  ///< of this kind of server
     std::jthread housekeeper_{[this](const std::stop_token& stop) { keep_house(stop); }};
 };
 

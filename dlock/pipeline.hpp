@@ -10,7 +10,7 @@
 // |-------------------------------|--------------------------|-------------------------------------------------------------|
 // | B::connect(text)              | shared_ptr<session_type> | a session that nobody else has; throws lock_error: lost     |
 // | B::pipeline_type{session}     |                          | owns the session; throws lost, unsupported                  |
-// | p.check(k)                    |                          | as B::check()                                               |
+// | p.checker()                   | function<void(key)>      | does as B::check(), and needs p no more                     |
 // | p.try_acquire(k, m)           | bool                     | one round trip. Throws with the lock proven not held        |
 // | p.acquire_until(k, m, d, t)   | bool                     | as B::acquire_until(). \pre idle(), and nobody uses p until |
 // |                               |                          | it returns; only sever() may be called meanwhile            |
@@ -43,7 +43,7 @@ template <class P, class B>
 concept pipeline_of =
     std::constructible_from<P, std::shared_ptr<typename B::session_type>> &&
     requires(P& p, const typename B::key_type& key, mode m, deadline until, const std::stop_token& stop) {
-        p.check(key);
+        { p.checker() } -> std::same_as<std::function<void(const typename B::key_type&)>>;
         { p.try_acquire(key, m) } -> std::same_as<bool>;
         { p.acquire_until(key, m, until, stop) } -> std::same_as<bool>;
         { p.release(key, m) } noexcept -> std::same_as<std::uint64_t>;

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,7 +27,9 @@ public:
     /// \throws lock_error  lost: the session is closed
     explicit pipeline(std::shared_ptr<session> of);
 
-    void check(const key&) const noexcept {}
+    [[nodiscard]] std::function<void(const key&)> checker() const {
+        return [](const key&) {};
+    }
     [[nodiscard]] bool try_acquire(const key& k, mode m);
     [[nodiscard]] bool acquire_until(const key& k, mode m, deadline until, const std::stop_token& stop);
     [[nodiscard]] std::uint64_t release(const key& k, mode m) noexcept;

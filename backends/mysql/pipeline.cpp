@@ -141,7 +141,9 @@ struct pipeline::parts {
 pipeline::pipeline(std::shared_ptr<soci::session> session) : parts_{std::make_unique<parts>(std::move(session))} {}
 pipeline::~pipeline() = default;
 
-void pipeline::check(const std::string& k) const { parts_->on->server().check(k); }
+std::function<void(const std::string&)> pipeline::checker() const {
+    return [server = parts_->on->server()](const std::string& k) { server.check(k); };
+}
 
 bool pipeline::try_acquire(const std::string& k, mode m) {
     auto& p = *parts_;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -25,7 +26,7 @@ public:
     explicit pipeline(std::shared_ptr<soci::session> session);
     ~pipeline();
 
-    void check(const std::string& k) const;
+    [[nodiscard]] std::function<void(const std::string&)> checker() const;
     [[nodiscard]] bool try_acquire(const std::string& k, mode m);
     [[nodiscard]] bool acquire_until(const std::string& k, mode m, deadline until, const std::stop_token& stop);
     [[nodiscard]] std::uint64_t release(const std::string& k, mode m) noexcept;

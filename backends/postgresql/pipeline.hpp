@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -25,7 +26,9 @@ public:
     explicit pipeline(std::shared_ptr<soci::session> session);
     ~pipeline();
 
-    void check(const key&) const noexcept {}
+    [[nodiscard]] std::function<void(const key&)> checker() const {
+        return [](const key&) {};
+    }
     [[nodiscard]] bool try_acquire(const key& k, mode m);
     [[nodiscard]] bool acquire_until(const key& k, mode m, deadline until, const std::stop_token& stop);
     [[nodiscard]] std::uint64_t release(const key& k, mode m) noexcept;

@@ -44,6 +44,12 @@ public:
         };
     }
 
+    /// How many are there, ended or not.
+    [[nodiscard]] auto sessions() {
+        const std::lock_guard guard{mutex_};
+        return std::ranges::count_if(sessions_, [](const auto& known) { return !known.expired(); });
+    }
+
     void out_of_reach(bool is) {
         const std::lock_guard guard{mutex_};
         out_of_reach_ = is;
@@ -176,6 +182,19 @@ TEST_F(ManagedInMemory, WhateverEndsNothingIsLeftAndNobodyWaitsForEver) {
     managed_lock after{locks, "key 0"};
     EXPECT_TRUE(after.try_lock_for(60s));
     after.unlock();
+}
+
+TEST_F(ManagedInMemory, ASessionThatHasEndedIsGivenBackAsSoonAsTheNextIsOpened) {
+    lock_manager locks{server_.connector()};
+    managed_lock mine{locks, "k"};
+    for (int i = 0; i < 3; ++i) {
+        server_.kill();
+        ASSERT_TRUE(mine.try_lock());
+        mine.unlock();
+        EXPECT_EQ(server_.sessions(), 1);
+    }
+    locks.close();
+    EXPECT_EQ(server_.sessions(), 0);
 }
 
 TEST_F(ManagedInMemory, CloseDuringEverything) {
