@@ -11,9 +11,11 @@
 #include <cerrno>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <ostream>
 #include <set>
 #include <sstream>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
@@ -22,20 +24,24 @@
 namespace dlock::testing {
 namespace {
 
-constexpr std::array<std::string_view, 15> names{"opened", "invoked", "granted", "refused", "releasing",
-                                                 "released", "lost", "failed", "kills_process", "kills_session",
-                                                 "session_ended", "stops_server", "server_ended", "takes_files", "files_taken"};
+constexpr std::array<std::string_view, 17> names{
+    "opened", "opened_another", "closed", "invoked", "granted", "refused", "releasing", "released", "lost", "failed",
+    "kills_process", "kills_session", "session_ended", "stops_server", "server_ended", "takes_files", "files_taken"};
+
+std::string who(std::uint32_t actor) {
+    const auto thread = actor >> process_bits;
+    return "actor " + std::to_string(process_of(actor)) + (thread == 0 ? "" : "." + std::to_string(thread));
+}
 
 std::string text(const hold& h) {
     std::ostringstream out;
-    out << "actor " << h.actor << ", key " << h.key << (h.how == mode::shared ? ", shared" : ", exclusive") << ", token "
+    out << who(h.actor) << ", key " << h.key << (h.how == mode::shared ? ", shared" : ", exclusive") << ", token "
         << h.token << ", asked " << h.invoked << ", told " << h.told << ", until ";
     if (h.until) out << *h.until;
     else out << "ever";
     return out.str();
 }
 
-bool empty(const hold& h) { return h.until && *h.until <= h.told; }
 bool conflict(const hold& a, const hold& b) { return a.how == mode::exclusive || b.how == mode::exclusive; }
 
 /// Reads the events in the order of time, and makes holds of them.
@@ -44,58 +50,66 @@ public:
     explicit reader(verdict& into) : out_{into} {}
 
     void read(const event& e) {
-        auto& actor = actors_[e.actor];
+        auto& process = processes_[process_of(e.actor)];
+        auto& thread = process.threads[e.actor];
         switch (e.what) {
             case happening::opened:
-                actor.session = e.session;
-                actor.session_dead = dying_.contains(e.session);
-                actor.files_gone = false;
+                process.sessions = {{0, {e.session, dying_.contains(e.session)}}};
+                process.files_gone = false;
+                thread.granted.clear();
+                thread.excused = false;
                 break;
-            case happening::invoked: actor.invoked[e.key] = e.at; break;
-            case happening::granted: grant(actor, e); break;
+            case happening::opened_another: open(process, e); break;
+            case happening::closed: close(process, e); break;
+            case happening::invoked:
+                thread.invoked[e.key] = e.at;
+                if (thread.granted.empty() && !process.has_dead_session()) thread.excused = false;
+                break;
+            case happening::granted: grant(process, thread, e); break;
             case happening::releasing:
-                if (const auto held = actor.held.find(e.key); held != actor.held.end()) {
+                thread.granted.erase(e.key);
+                if (const auto held = thread.held.find(e.key); held != thread.held.end()) {
                     end(held->second, e.at);
-                    actor.held.erase(held);
-                } else if (!may_have_lost(actor)) {
+                    thread.held.erase(held);
+                } else if (!may_have_lost(process, thread)) {
                     broken(rule::well_formed, "released what was not held: ", e);
                 }
                 break;
             case happening::lost:
-                if (!may_have_lost(actor)) broken(rule::loss_has_cause, "nobody had ended the session: ", e);
+                if (!may_have_lost(process, thread)) broken(rule::loss_has_cause, "nobody had ended the session: ", e);
                 break;
             case happening::failed:
                 if (!files_going_ && files_since_ == 0) broken(rule::loss_has_cause, "nobody had taken files away: ", e);
                 break;
             case happening::kills_process:
-                end_all(actor, e.at);
-                actor.process_dead = true;
+                end_all(process, e.at);
+                process.killed = true;
                 break;
             case happening::kills_session:
                 dying_.insert(e.session);
-                for (auto& [id, each] : actors_) {
-                    if (each.session != e.session) continue;
-                    end_all(each, e.at);
-                    each.session_dead = true;
-                }
+                for (auto& [id, each] : processes_) kill(each, e);
                 break;
             case happening::session_ended: dying_.erase(e.session); break;
             case happening::stops_server:
                 server_dying_ = true;
-                for (auto& [id, each] : actors_) end_all(each, e.at);
+                for (auto& [id, each] : processes_) end_all(each, e.at);
                 break;
             case happening::server_ended:  // also of the sessions that were opened since
                 server_dying_ = false;
-                for (auto& [id, each] : actors_) each.session_dead = true;
+                for (auto& [id, each] : processes_) {
+                    for (auto& [number, session] : each.sessions) session.dead = true;
+                    each.was_without_server = each.has_manager;
+                    excuse(each);
+                }
                 break;
             case happening::takes_files:
                 files_going_ = true;
-                for (auto& [id, each] : actors_) end_all(each, e.at);
+                for (auto& [id, each] : processes_) end_all(each, e.at);
                 break;
             case happening::files_taken:
                 files_going_ = false;
                 files_since_ = e.at;
-                for (auto& [id, each] : actors_) each.files_gone = true;
+                for (auto& [id, each] : processes_) each.files_gone = true;
                 break;
             case happening::refused:
             case happening::released: break;
@@ -103,26 +117,84 @@ public:
     }
 
 private:
-    struct actor_state {
-        std::uint64_t session = 0;
-        bool session_dead = false, process_dead = false;
-        bool files_gone = false;  ///< once or more since the session was opened
-        std::map<std::uint16_t, std::int64_t> invoked;
-        std::map<std::uint16_t, std::size_t> held;  ///< which of the holds
+    struct session_state {
+        std::uint64_t id = 0;
+        bool dead = false;
     };
 
-    [[nodiscard]] bool dead(const actor_state& actor) const { return actor.session_dead || actor.process_dead || server_dying_; }
+    struct thread_state {
+        std::map<std::uint16_t, std::int64_t> invoked;
+        std::map<std::uint16_t, std::size_t> held;  ///< which of the holds
+        std::set<std::uint16_t> granted;            ///< and not given back, also when it is held no longer
+        bool excused = false;                       ///< may be told of a loss, although what has ended may be closed by now
+    };
 
-    [[nodiscard]] bool may_have_lost(const actor_state& actor) const { return dead(actor) || files_going_ || actor.files_gone; }
+    struct process_state {
+        std::map<std::uint64_t, session_state> sessions;  ///< by number; a plain worker's only one has 0
+        std::map<std::uint32_t, thread_state> threads;
+        std::optional<std::int64_t> closed_dead;  ///< when it closed one that had been killed
+        bool killed = false;
+        bool files_gone = false;  ///< once or more since the session was opened
+        bool has_manager = false;
+        bool was_without_server = false;  ///< a lock_manager that could not connect believes so for a while
 
-    void grant(actor_state& actor, const event& e) {
-        const auto invoked = actor.invoked.find(e.key);
-        if (invoked == actor.invoked.end()) broken(rule::well_formed, "granted without being asked: ", e);
+        [[nodiscard]] bool has_dead_session() const {
+            return std::ranges::any_of(sessions, [](const auto& each) { return each.second.dead; });
+        }
+    };
+
+    [[nodiscard]] bool dead(const process_state& process) const {
+        return process.has_dead_session() || process.killed || server_dying_;
+    }
+
+    [[nodiscard]] bool may_have_lost(const process_state& process, const thread_state& thread) const {
+        return dead(process) || process.was_without_server || thread.excused || files_going_ || process.files_gone;
+    }
+
+    static void excuse(process_state& process) {
+        for (auto& [actor, thread] : process.threads) thread.excused = true;
+    }
+
+    void open(process_state& process, const event& e) {
+        process.has_manager = true;
+        if (!process.sessions.try_emplace(e.token, session_state{e.session, dying_.contains(e.session)}).second)
+            broken(rule::well_formed, "opened twice: ", e);
+    }
+
+    void close(process_state& process, const event& e) {
+        const auto session = process.sessions.find(e.token);
+        if (session == process.sessions.end()) return broken(rule::well_formed, "closed what was not open: ", e);
+        if (session->second.dead) {
+            process.closed_dead = e.at;
+            excuse(process);
+        }
+        process.sessions.erase(session);
+    }
+
+    void kill(process_state& process, const event& e) {
+        for (auto& [number, session] : process.sessions) {
+            if (session.id != e.session) continue;
+            session.dead = true;
+            end_all(process, e.at);
+            excuse(process);
+        }
+    }
+
+    /// Whether whatever session the lock was granted to is alive, and its file in place.
+    [[nodiscard]] bool counts(const process_state& process, const hold& h) const {
+        return !dead(process) && !files_going_ && h.invoked >= files_since_ &&
+               (!process.closed_dead || h.invoked > *process.closed_dead);
+    }
+
+    void grant(process_state& process, thread_state& thread, const event& e) {
+        const auto invoked = thread.invoked.find(e.key);
+        if (invoked == thread.invoked.end()) broken(rule::well_formed, "granted without being asked: ", e);
         hold h{.actor = e.actor, .key = e.key, .how = e.how, .token = e.token,
-               .invoked = invoked == actor.invoked.end() ? e.at : invoked->second, .told = e.at};
-        if (dead(actor) || files_going_ || h.invoked < files_since_) {
+               .invoked = invoked == thread.invoked.end() ? e.at : invoked->second, .told = e.at};
+        thread.granted.insert(e.key);
+        if (!counts(process, h)) {
             h.until = e.at;
-        } else if (!actor.held.emplace(e.key, out_.holds.size()).second) {
+        } else if (!thread.held.emplace(e.key, out_.holds.size()).second) {
             broken(rule::one_holder, "granted what it holds already: ", e);
         }
         out_.holds.push_back(h);
@@ -130,9 +202,11 @@ private:
 
     void end(std::size_t which, std::int64_t at) { out_.holds[which].until = at; }
 
-    void end_all(actor_state& actor, std::int64_t at) {
-        for (const auto& [key, which] : actor.held) end(which, at);
-        actor.held.clear();
+    void end_all(process_state& process, std::int64_t at) {
+        for (auto& [actor, thread] : process.threads) {
+            for (const auto& [key, which] : thread.held) end(which, at);
+            thread.held.clear();
+        }
     }
 
     void broken(rule which, const char* what, const event& e) {
@@ -142,7 +216,7 @@ private:
     }
 
     verdict& out_;
-    std::map<std::uint32_t, actor_state> actors_;
+    std::map<std::uint32_t, process_state> processes_;
     std::set<std::uint64_t> dying_;  ///< sessions that are being killed
     bool server_dying_ = false;
     bool files_going_ = false;
@@ -199,6 +273,8 @@ void check_tokens(const std::vector<hold>& holds, std::vector<violation>& out) {
 
 }  // namespace
 
+bool empty(const hold& h) { return h.until && *h.until <= h.told; }
+
 verdict check(std::vector<event> events) {
     std::ranges::stable_sort(events, {}, &event::at);
     verdict result;
@@ -243,7 +319,7 @@ std::vector<event> recorded(const std::filesystem::path& file) {
 }
 
 std::ostream& operator<<(std::ostream& out, const event& e) {
-    return out << e.at << " actor " << e.actor << " (session " << e.session << ") "
+    return out << e.at << ' ' << who(e.actor) << " (session " << e.session << ") "
                << names.at(static_cast<std::size_t>(e.what)) << " key " << e.key
                << (e.how == mode::shared ? " shared" : " exclusive") << " token " << e.token;
 }

@@ -14,6 +14,11 @@
 // that was asked for before the files were gone, which can be of the old ones.
 //
 // Being told of a loss ends no hold that was not over: a loss whose cause nobody has written down is a violation itself.
+//
+// A process with a lock_manager has several threads and several sessions, and which session a hold is on only the manager
+// knows. Therefore the kill of any of its sessions ends all holds of all its threads. While it has a session that was killed
+// and that it has not closed, its grants are empty; so are those that were asked for before that was closed, because a grant
+// that was handed over before it can be told after it. One that was asked for later is on another session.
 #pragma once
 
 #include <cstdint>
@@ -29,14 +34,16 @@ namespace dlock::testing {
 
 enum class happening : std::uint8_t {
     // of a worker
-    opened,     ///< it uses another session from now on, `session` to the server; `at` is before the connecting
-    invoked,    ///< it is about to ask for the lock
-    granted,    ///< it was told that it holds the lock, with `token`, or 0 without tokens
-    refused,    ///< it was told that it does not
-    releasing,  ///< it is about to call unlock()
-    released,   ///< unlock() has returned
-    lost,       ///< it was told that it has lost the lock, or its session
-    failed,     ///< it was told of an error of the server that can only come from files that were taken away
+    opened,          ///< it uses another session from now on, `session` to the server; `at` is before the connecting
+    opened_another,  ///< its lock_manager uses this one, too; `token` is its number among those of the process
+    closed,          ///< its lock_manager has done with the session of that number
+    invoked,         ///< it is about to ask for the lock
+    granted,         ///< it was told that it holds the lock, with `token`, or 0 without tokens
+    refused,         ///< it was told that it does not
+    releasing,       ///< it is about to call unlock()
+    released,        ///< unlock() has returned
+    lost,            ///< it was told that it has lost the lock, or its session
+    failed,          ///< it was told of an error of the server that can only come from files that were taken away
     // of the injector
     kills_process,  ///< it is about to kill the worker
     kills_session,  ///< it is about to kill the server's side of `session`; written down only if there was one
@@ -51,11 +58,16 @@ struct event {
     std::int64_t at = 0;  ///< of CLOCK_MONOTONIC, in ns: one clock for all processes
     std::uint64_t token = 0;
     std::uint64_t session = 0;
-    std::uint32_t actor = 0;  ///< of one process, not of those that replace it
+    std::uint32_t actor = 0;  ///< a thread: of one process, not of those that replace it
     std::uint16_t key = 0;
     happening what = happening::opened;
     mode how = mode::exclusive;
 };
+
+constexpr unsigned process_bits = 24;
+[[nodiscard]] constexpr std::uint32_t process_of(std::uint32_t actor) { return actor & ((std::uint32_t{1} << process_bits) - 1); }
+/// The first thread of a process is the number 0, and is the process where only one can be meant.
+[[nodiscard]] constexpr std::uint32_t actor_of(std::uint32_t process, std::uint32_t thread) { return process | thread << process_bits; }
 
 /// One hold, as far as it can be judged.
 struct hold {
@@ -66,6 +78,8 @@ struct hold {
     std::int64_t invoked = 0, told = 0;
     std::optional<std::int64_t> until = {};  ///< nothing: it never ended; not after `told`: it is empty
 };
+
+[[nodiscard]] bool empty(const hold& h);
 
 enum class rule : std::uint8_t {
     one_holder,      ///< two held the lock at once, and not both shared

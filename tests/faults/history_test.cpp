@@ -275,6 +275,205 @@ TEST_F(History, ASessionThatIsBeingKilledIsDeadForWhoGetsItMeanwhile) {
     EXPECT_EQ(broken(), rules{rule::one_holder}) << "another session of that number";
 }
 
+// --- a process with a lock_manager: threads, and sessions whose numbers are 1, 2, …
+
+class ManagedHistory : public History {
+protected:
+    ManagedHistory() {
+        opens(1);
+        opens(2);
+    }
+
+    void opens(std::uint64_t number, std::uint32_t process = m) {
+        events_.push_back({.at = ++now_, .token = number, .session = session(number), .actor = process, .what = opened_another});
+    }
+    void closes(std::uint64_t number) {
+        events_.push_back({.at = ++now_, .token = number, .session = session(number), .actor = m, .what = closed});
+    }
+    void kill(std::uint64_t number) {
+        events_.push_back({.at = ++now_, .session = session(number), .what = kills_session});
+        events_.push_back({.at = ++now_, .session = session(number), .what = session_ended});
+    }
+    void crash() {
+        does(0, stops_server);
+        does(0, server_ended);
+    }
+    static std::uint64_t session(std::uint64_t number) { return 200 + number; }
+
+    static constexpr std::uint32_t m = 3, first = actor_of(m, 0), second = actor_of(m, 1);
+};
+
+TEST_F(ManagedHistory, ThreadsExcludeEachOtherAndOtherProcesses) {
+    takes(first);
+    gives_back(first);
+    takes(second);
+    gives_back(second);
+    takes(a);
+    gives_back(a);
+    EXPECT_EQ(broken(), rules{});
+    takes(first);
+    takes(second);
+    gives_back(first);
+    takes(a);
+    gives_back(a);
+    gives_back(second);
+    EXPECT_EQ(broken(), (rules{rule::one_holder, rule::one_holder}));
+}
+
+TEST_F(ManagedHistory, ThreadsOfOtherNumbersAreOfTheSameProcess) {
+    EXPECT_EQ(process_of(first), m);
+    EXPECT_EQ(process_of(second), m);
+    EXPECT_NE(first, second);
+}
+
+TEST_F(ManagedHistory, TheKillOfAnyOfItsSessionsEndsAllItsHolds) {
+    takes(first);
+    takes(second, 0, mode::exclusive, 2);
+    kill(2);
+    takes(a);
+    takes(a, 0, mode::exclusive, 2);
+    gives_back(a);
+    gives_back(a, 2);
+    does(first, lost);
+    does(second, lost, 0, mode::exclusive, 2);
+    gives_back(first);
+    gives_back(second, 2);
+    EXPECT_EQ(broken(), rules{});
+}
+
+TEST_F(ManagedHistory, TheKillOfASessionOfAnotherProcessEndsNone) {
+    opens(5, 4);
+    takes(first);
+    kill(5);
+    takes(a);
+    gives_back(a);
+    gives_back(first);
+    EXPECT_EQ(broken(), rules{rule::one_holder});
+}
+
+TEST_F(ManagedHistory, AGrantExcludesNobodyUntilTheKilledSessionIsClosed) {
+    kill(1);
+    takes(first);
+    takes(a);
+    gives_back(a);
+    gives_back(first);
+    EXPECT_EQ(broken(), rules{});
+    closes(1);
+    takes(first);
+    takes(a);
+    gives_back(a);
+    gives_back(first);
+    EXPECT_EQ(broken(), rules{rule::one_holder}) << "what is left counts";
+}
+
+TEST_F(ManagedHistory, AGrantThatWasAskedForBeforeTheKilledSessionWasClosedExcludesNobody) {
+    kill(1);
+    does(second, invoked);
+    closes(1);
+    does(second, granted);  // handed over while the manager did not know
+    takes(a);
+    does(second, lost);
+    gives_back(second);
+    gives_back(a);
+    EXPECT_EQ(broken(), rules{});
+}
+
+TEST_F(ManagedHistory, ASessionThatIsClosedAliveEndsNoHold) {
+    takes(first);
+    closes(1);
+    takes(a);
+    gives_back(a);
+    gives_back(first);
+    EXPECT_EQ(broken(), rules{rule::one_holder});
+}
+
+TEST_F(ManagedHistory, SessionsOfTheSameNameAreToldApartByTheirNumbers) {
+    takes(first);
+    crash();
+    events_.push_back({.at = ++now_, .token = 3, .session = session(1), .actor = m, .what = opened_another});  // of the next server
+    closes(1);
+    closes(2);
+    does(first, lost);
+    gives_back(first);
+    takes(first);
+    takes(second);
+    gives_back(first);
+    gives_back(second);
+    EXPECT_EQ(broken(), rules{rule::one_holder});
+}
+
+TEST_F(ManagedHistory, TheEndOfTheProcessEndsTheHoldsOfAllItsThreads) {
+    takes(first);
+    takes(second, 0, mode::exclusive, 2);
+    does(m, kills_process);
+    does(second, granted, 0, mode::exclusive, 3);
+    takes(a);
+    takes(a, 0, mode::exclusive, 2);
+    gives_back(a);
+    gives_back(a, 2);
+    EXPECT_EQ(broken(), rules{rule::well_formed}) << "nobody asked for the third key";
+}
+
+TEST_F(ManagedHistory, ALossThatNobodyCausedIsFound) {
+    takes(first);
+    does(first, lost);
+    gives_back(first);
+    EXPECT_EQ(broken(), rules{rule::loss_has_cause});
+}
+
+TEST_F(ManagedHistory, ASessionThatIsClosedAliveIsNoCause) {
+    takes(first);
+    closes(1);
+    does(first, lost);
+    gives_back(first);
+    EXPECT_EQ(broken(), rules{rule::loss_has_cause});
+}
+
+TEST_F(ManagedHistory, ALossMayBeToldAfterTheKilledSessionIsClosed) {
+    takes(first);
+    does(second, invoked);
+    kill(1);
+    closes(1);
+    does(second, lost);  // by the lock() that was on it
+    does(first, invoked, 0, mode::exclusive, 2);
+    does(first, refused, 0, mode::exclusive, 2);
+    does(first, lost);  // of what it still believes to hold
+    gives_back(first);
+    EXPECT_EQ(broken(), rules{});
+}
+
+TEST_F(ManagedHistory, AKilledSessionExcusesNoLaterLoss) {
+    takes(first);
+    kill(1);
+    does(first, lost);
+    gives_back(first);
+    closes(1);
+    takes(first);
+    does(first, lost);
+    gives_back(first);
+    EXPECT_EQ(broken(), rules{rule::loss_has_cause});
+}
+
+TEST_F(ManagedHistory, AServerThatWasGoneMayBeBelievedToBe) {
+    crash();
+    closes(1);
+    closes(2);
+    opens(3);
+    does(first, invoked);
+    does(first, lost);
+    does(a, lost);
+    EXPECT_EQ(broken(), rules{});
+    reconnects(a, 300);
+    does(a, lost);
+    EXPECT_EQ(broken(), rules{rule::loss_has_cause}) << "that is a lock_manager's excuse";
+}
+
+TEST_F(ManagedHistory, SessionsThatWereOpenedTwiceOrNeverCannotBe) {
+    opens(1);
+    closes(7);
+    EXPECT_EQ(broken(), (rules{rule::well_formed, rule::well_formed}));
+}
+
 // --- tokens
 
 TEST_F(History, ATokenThatFallsIsFound) {

@@ -7,9 +7,12 @@
 // |---------------|----------------------------------------------------------------------------|
 // | Kind::lock    | the lock's type                                                            |
 // | Kind::session | what a worker opens: get() for the lock, id() as the server knows it       |
+// | Kind::origin  | what it is opened from: a URL or a directory, or the process's manager     |
 // | begin, end    | around a hold: of the transaction, if there is one. end(false) rolls back  |
 // | releases      | whether unlock() exists; otherwise end() releases                          |
 // | of_files      | whether locks are files, which can be taken away under a session           |
+// | managed       | whether a process has a lock_manager, whose threads are workers; then also |
+// | Kind::manager | its type; connect(url) makes a session for it, and id(session) knows it    |
 #pragma once
 
 #include <unistd.h>
@@ -25,11 +28,21 @@
 #include <soci/soci.h>
 
 #include <dlock/mysql.hpp>
+#include <dlock/mysql/lock_manager.hpp>
 #include <dlock/postgresql.hpp>
+#include <dlock/postgresql/lock_manager.hpp>
 #include <dlock/sqlite.hpp>
 #include <dlock/wait_policy.hpp>
 
 namespace dlock::testing {
+
+inline std::uint64_t postgresql_id(soci::session& db) {
+    return static_cast<std::uint64_t>(PQbackendPID(static_cast<soci::postgresql_session_backend*>(db.get_backend())->conn_));
+}
+
+inline std::uint64_t mysql_id(soci::session& db) {
+    return mysql_thread_id(static_cast<soci::mysql_session_backend*>(db.get_backend())->conn_);
+}
 
 class postgresql_session {
 public:
@@ -84,9 +97,7 @@ class mysql_session {
 public:
     explicit mysql_session(const std::string& url) : db_{url} { mysql::accept_one_lock_per_session(db_); }
     [[nodiscard]] soci::session& get() noexcept { return db_; }
-    [[nodiscard]] std::uint64_t id() {
-        return mysql_thread_id(static_cast<soci::mysql_session_backend*>(db_.get_backend())->conn_);
-    }
+    [[nodiscard]] std::uint64_t id() { return mysql_id(db_); }
     void begin() {}
     void end(bool) {}
 
@@ -110,8 +121,9 @@ private:
 template <class Session, class Lock, bool Shares, bool Releases = true>
 struct blocking {
     using session = Session;
+    using origin = const std::string&;
     using lock = Lock;
-    static constexpr bool shares = Shares, releases = Releases, of_files = std::is_same_v<Session, sqlite_session>;
+    static constexpr bool shares = Shares, releases = Releases, of_files = std::is_same_v<Session, sqlite_session>, managed = false;
     static auto make(session& on, const std::string& name) { return std::make_unique<lock>(on.get(), name); }
 };
 
@@ -124,10 +136,34 @@ struct polling : Kind {
     }
 };
 
+/// A thread of a process that has a lock_manager.
+template <class Backend, class Lock, std::uint64_t (*Id)(soci::session&)>
+struct managed_kind {
+    using manager = lock_manager<Backend>;
+    using origin = manager&;
+    using lock = Lock;
+    class session {
+    public:
+        explicit session(manager& of) noexcept : manager_{of} {}
+        [[nodiscard]] manager& get() noexcept { return manager_; }
+        void begin() {}
+        void end(bool) {}
+
+    private:
+        manager& manager_;
+    };
+    static constexpr bool shares = Backend::has_shared, releases = true, of_files = false, managed = true;
+    static auto make(session& on, const std::string& name) { return std::make_unique<lock>(on.get(), name); }
+    static auto connect(const std::string& url) { return Backend::connect(url); }
+    static std::uint64_t id(soci::session& db) { return Id(db); }
+};
+
 using postgresql_kind = blocking<postgresql_session, postgresql::fenced_lock, true>;
 using postgresql_pooled_kind = blocking<postgresql_pooled_session, postgresql::fenced_lock, true>;
 using postgresql_transaction_kind = blocking<postgresql_transaction_session, postgresql::transaction_lock, true, false>;
+using postgresql_managed_kind = managed_kind<postgresql::pipelined_advisory, postgresql::managed_lock, postgresql_id>;
 using mysql_kind = blocking<mysql_session, mysql::fenced_lock, false>;
+using mysql_managed_kind = managed_kind<mysql::pipelined_named, mysql::managed_lock, mysql_id>;
 using sqlite_kind = blocking<sqlite_session, sqlite::fenced_lock, true>;
 
 /// Calls `run.template operator()<Kind>()` for the kind of that name; false: there is none.
@@ -138,8 +174,10 @@ bool with_kind(const std::string& name, Run run) {
     else if (name == "postgresql_pooled") run.template operator()<postgresql_pooled_kind>();
     else if (name == "postgresql_pooled_poll") run.template operator()<polling<postgresql_pooled_kind>>();
     else if (name == "postgresql_transaction") run.template operator()<postgresql_transaction_kind>();
+    else if (name == "postgresql_managed") run.template operator()<postgresql_managed_kind>();
     else if (name == "mysql") run.template operator()<mysql_kind>();
     else if (name == "mysql_poll") run.template operator()<polling<mysql_kind>>();
+    else if (name == "mysql_managed") run.template operator()<mysql_managed_kind>();
     else if (name == "sqlite") run.template operator()<sqlite_kind>();
     else if (name == "sqlite_poll") run.template operator()<polling<sqlite_kind>>();
     else return false;

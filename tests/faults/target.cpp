@@ -78,6 +78,15 @@ private:
     int crashes_ = 0;
 };
 
+/// Managed workers and plain ones exclude each other. Nothing is cancelled: an administrator's cancel can hit any statement of
+/// a connection that threads share, and one that hits a release rightly ends the connection, a loss whose cause would be in
+/// nobody's record.
+class managed_on_postgresql : public on_postgresql {
+public:
+    std::vector<std::string> kinds() const override { return {"postgresql_managed", "postgresql_managed", "postgresql"}; }
+    bool cancel(std::uint64_t) override { return false; }
+};
+
 class behind_pgbouncer : public on_postgresql {
 public:
     std::string where() const override { return pooler_.url(); }
@@ -140,6 +149,12 @@ private:
     std::optional<soci::session> admin_{server_.url()};
 };
 
+class managed_on_mariadb : public on_mysql<mariadb_server> {
+public:
+    std::vector<std::string> kinds() const override { return {"mysql_managed", "mysql_managed", "mysql"}; }
+    bool cancel(std::uint64_t) override { return false; }  // as on PostgreSQL
+};
+
 class on_sqlite : public target {
 public:
     std::string where() const override { return directory().string(); }
@@ -186,11 +201,13 @@ std::unique_ptr<target> postgresql_target() { return std::make_unique<on_postgre
 std::unique_ptr<target> postgresql_tcp_target() {
     return std::make_unique<on_postgresql>(postgresql_server::options{.tcp = true});
 }
+std::unique_ptr<target> postgresql_managed_target() { return std::make_unique<managed_on_postgresql>(); }
 std::unique_ptr<target> pgbouncer_target() { return std::make_unique<behind_pgbouncer>(); }
 std::unique_ptr<target> mariadb_target() { return std::make_unique<on_mysql<mariadb_server>>(); }
 std::unique_ptr<target> mariadb_tcp_target() {
     return std::make_unique<on_mysql<mariadb_server>>(mysql_family::options{.tcp = true});
 }
+std::unique_ptr<target> mariadb_managed_target() { return std::make_unique<managed_on_mariadb>(); }
 std::unique_ptr<target> mysql56_target() { return std::make_unique<on_mysql<mysql_server>>(); }
 std::unique_ptr<target> sqlite_target() { return std::make_unique<on_sqlite>(); }
 

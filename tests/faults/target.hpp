@@ -47,9 +47,11 @@ protected:
 
 [[nodiscard]] std::unique_ptr<target> postgresql_target();
 [[nodiscard]] std::unique_ptr<target> postgresql_tcp_target();
+[[nodiscard]] std::unique_ptr<target> postgresql_managed_target();  ///< some workers with a lock_manager
 [[nodiscard]] std::unique_ptr<target> pgbouncer_target();  ///< in front of a PostgreSQL, in session mode
 [[nodiscard]] std::unique_ptr<target> mariadb_target();
 [[nodiscard]] std::unique_ptr<target> mariadb_tcp_target();
+[[nodiscard]] std::unique_ptr<target> mariadb_managed_target();
 [[nodiscard]] std::unique_ptr<target> mysql56_target();
 [[nodiscard]] std::unique_ptr<target> sqlite_target();
 
