@@ -80,7 +80,9 @@ public:
             c->waiting = true;
             return c;
         }
-        if (connections_.size() + opening_ >= most_) return nullptr;
+        // One that does not wait must be there, or find room: the one that was there may have ended since it was tried.
+        const bool has_free = std::ranges::any_of(connections_, [](const handle& c) { return is_free(*c); });
+        if (connections_.size() + opening_ + (has_free ? 0 : 1) >= most_) return nullptr;
         try {
             return open(locked, true);
         } catch (const lock_error&) {

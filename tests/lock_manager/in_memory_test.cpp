@@ -77,6 +77,21 @@ private:
     std::vector<std::weak_ptr<memory::session>> sessions_;
 };
 
+/// A connection that ends as soon as the first try of a key has been answered.
+struct frail : memory::pipelined_lock_table {
+    static constexpr const char* fatal_key = "fatal";
+    static inline std::atomic<int> tries = 0;  ///< of that key
+
+    struct pipeline_type : memory::pipeline {
+        using pipeline::pipeline;
+        bool try_acquire(const memory::key& k, mode m) {
+            const bool got = pipeline::try_acquire(k, m);
+            if (k == memory::key{fatal_key} && tries++ == 0) sever();
+            return got;
+        }
+    };
+};
+
 class ManagedInMemory : public ::testing::Test {
 protected:
     void TearDown() override { EXPECT_EQ(server_->held(), 0U) << "the test left something locked"; }
@@ -195,6 +210,30 @@ TEST_F(ManagedInMemory, ASessionThatHasEndedIsGivenBackAsSoonAsTheNextIsOpened) 
     }
     locks.close();
     EXPECT_EQ(server_.sessions(), 0);
+}
+
+TEST_F(ManagedInMemory, OneConnectionIsLeftForWhatDoesNotWaitAlsoWhenItEnds) {
+    using lock = basic_lock<managed<frail>, memory::managed_lock::key_policy_type>;
+    dlock::lock_manager<frail> locks{server_.connector(), {.connections = 2}};
+    memory::session elsewhere{*server_, "somebody else"};
+    memory::lock other{elsewhere, "k"}, another{elsewhere, frail::fatal_key};
+    other.lock();
+    another.lock();
+    lock waits{locks, "k"}, asks{locks, frail::fatal_key}, tries{locks, "free"};
+    auto waiting = std::async([&] { waits.lock(); });
+    await([&] { return server_->waiting("k") == 1; }, "one connection waits");
+    auto asking = std::async([&] { asks.lock(); });
+    await([&] { return frail::tries > 3 || server_->waiting(frail::fatal_key) == 1; }, "the other one has ended, and its thread goes on");
+    auto trying = std::async([&] { return tries.try_lock(); });
+    EXPECT_EQ(trying.wait_for(10s), std::future_status::ready) << "a try waits for somebody else's wait";
+    other.unlock();
+    another.unlock();
+    EXPECT_TRUE(trying.get());
+    waiting.get();
+    asking.get();
+    tries.unlock();
+    waits.unlock();
+    asks.unlock();
 }
 
 TEST_F(ManagedInMemory, CloseDuringEverything) {
