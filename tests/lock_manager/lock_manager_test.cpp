@@ -23,6 +23,7 @@
 #include <dlock/lockable.hpp>
 
 #include "tests/lock_manager/server_kinds.hpp"
+#include "tests/servers/pgbouncer.hpp"
 #include "tests/support/expect.hpp"
 
 namespace dlock::testing {
@@ -597,6 +598,71 @@ TEST_F(SharedLockManager, ReadersBehindAWriterComeTogether) {
 }
 
 // --- many keys
+
+// --- behind a pooler
+
+/// As a user would make it, whose pooler keeps the promise or not.
+postgresql::lock_manager::connector assuming_session_pooling(const pgbouncer& pooler) {
+    return [url = pooler.url()] {
+        auto session = postgresql::pipelined_advisory::connect(url);
+        postgresql::assume_session_pooling(*session);
+        return session;
+    };
+}
+
+TEST(LockManagerBehindPgBouncer, IsRefusedUnlessOneSaysThatEachSessionHasItsOwn) {
+    for (const auto how : {pool_mode::session, pool_mode::transaction}) {
+        const pgbouncer pooler{postgresql_server::shared(), how};
+        EXPECT_EQ(reason_of([&] { postgresql::lock_manager locks{pooler.url()}; }), errc::unsupported);
+    }
+}
+
+TEST(LockManagerBehindPgBouncer, LocksForEverybodyWhenEachSessionHasItsOwn) {
+    const pgbouncer pooler{postgresql_server::shared(), pool_mode::session};
+    postgresql::lock_manager here{assuming_session_pooling(pooler)}, there{assuming_session_pooling(pooler)};
+    postgresql::managed_lock mine{here, "k"}, theirs{there, "k"};
+    soci::session direct{postgresql_server::shared().url()};
+    postgresql::lock plain{direct, "k"};
+    onlooker<on_postgresql> onlooker{postgresql_server::shared().url()};
+
+    mine.lock();
+    EXPECT_FALSE(plain.try_lock());
+    auto waiting = std::async([&] { theirs.lock(); });
+    await([&] { return onlooker.waiters() == 1; }, "the other process waits in the server's queue");
+    mine.unlock();
+    waiting.get();
+    EXPECT_FALSE(mine.try_lock());
+    theirs.unlock();
+    await([&] { return onlooker.held() == 0; }, "a release that nobody awaits goes through");
+    for (int i = 0; i < 200; ++i) {
+        ASSERT_TRUE(mine.try_lock()) << i;
+        mine.unlock();
+    }
+
+    ASSERT_TRUE(mine.try_lock());
+    const auto lost = mine.lost();
+    onlooker.kill(mine.holders().at(0).session);
+    await([&] { return lost.stop_requested(); }, "the holder is told of its loss");
+    EXPECT_TRUE(plain.try_lock_for(10s));
+    plain.unlock();
+    EXPECT_EQ(unlock(mine), errc::lost);
+    mine.lock();
+    mine.unlock();
+    await([&] { return onlooker.held() == 0; }, "everything was given back");
+}
+
+TEST(LockManagerBehindPgBouncer, ABrokenPromiseAboutThePoolerIsSeen) {
+    const pgbouncer pooler{postgresql_server::shared(), pool_mode::transaction};
+    postgresql::lock_manager locks{assuming_session_pooling(pooler)};
+    postgresql::managed_lock mine{locks, "k"};
+    onlooker<on_postgresql> onlooker{postgresql_server::shared().url()};
+    soci::session other{pooler.url()};
+    soci::transaction occupies{other};  // the server connection that the manager was introduced to
+    other << "SELECT 1";
+    (void)error_of([&] { (void)mine.try_lock(); });  // another server connection knows no statement of the manager's
+    EXPECT_FALSE(mine.owns_lock());
+    EXPECT_EQ(onlooker.held(), 0);
+}
 
 TEST(LockManagerOnPostgreSQL, TenThousandKeysAtOnceAndTheLossOfAll) {
     postgresql_server server{{.settings = {"max_locks_per_transaction=256"}}};
