@@ -46,7 +46,8 @@ public:
         std::vector<holder> holders{};
     };
 
-    explicit wire(connection& on) : handle_{on.handle()}, socket_{mysql_get_socket(handle_)} {}
+    /// \param socket  of the connection, for as long as this object lives
+    wire(connection& on, int socket) : handle_{on.handle()}, socket_{socket} {}
 
     [[nodiscard]] int socket() const noexcept { return socket_; }
     void sever() noexcept { ::shutdown(socket_, SHUT_RDWR); }
@@ -100,7 +101,7 @@ private:
 
 struct pipeline::parts {
     explicit parts(std::shared_ptr<soci::session> s)
-        : session{std::move(s)}, on{ready(*session)}, speaker{*on}, talk{speaker}, watch{mysql_get_socket(on->handle()), losses} {}
+        : session{std::move(s)}, on{ready(*session)}, watch{mysql_get_socket(on->handle()), losses}, speaker{*on, watch.socket()}, talk{speaker} {}
 
     static std::shared_ptr<connection> ready(soci::session& session) {
         bound_silence(session);
@@ -131,11 +132,11 @@ struct pipeline::parts {
 
     std::shared_ptr<soci::session> session;
     std::shared_ptr<connection> on;
-    wire speaker;
-    soci_support::conversation<wire> talk;
     std::shared_ptr<detail::loss_signal> losses = std::make_shared<detail::loss_signal>();
     std::stop_token lost = losses->of(1);
     soci_support::end_watch watch;
+    wire speaker;
+    soci_support::conversation<wire> talk;
 };
 
 pipeline::pipeline(std::shared_ptr<soci::session> session) : parts_{std::make_unique<parts>(std::move(session))} {}

@@ -57,13 +57,12 @@ public:
     };
     using answer = result;
 
-    explicit wire(const connection& on) : handle_{on.handle()}, socket_{PQsocket(handle_)} { prepare(on.known_backend_pid()); }
+    /// \param socket  of the connection, for as long as this object lives
+    wire(const connection& on, int socket) : handle_{on.handle()}, socket_{socket} { prepare(on.known_backend_pid()); }
 
     [[nodiscard]] int socket() const noexcept { return socket_; }
     void sever() noexcept { ::shutdown(socket_, SHUT_RDWR); }
 
-    /// A release goes without a Sync: the server executes it at once, and answers with the next request that has one, in one
-    /// packet. flush() sends a Sync of its own when no request comes.
     /// A release goes without a Sync: the server executes it at once, and answers with the next request that has one, in one
     /// packet. flush() sends a Sync of its own when no request comes.
     [[nodiscard]] bool send(const request& r) noexcept {
@@ -182,7 +181,7 @@ private:
 
 struct pipeline::parts {
     explicit parts(std::shared_ptr<soci::session> s)
-        : session{std::move(s)}, on{ready(*session)}, speaker{*on}, talk{speaker}, watch{PQsocket(on->handle()), losses} {}
+        : session{std::move(s)}, on{ready(*session)}, watch{PQsocket(on->handle()), losses}, speaker{*on, watch.socket()}, talk{speaker} {}
 
     static std::shared_ptr<connection> ready(soci::session& session) {
         bound_silence(session);
@@ -196,11 +195,11 @@ struct pipeline::parts {
 
     std::shared_ptr<soci::session> session;
     std::shared_ptr<connection> on;
-    wire speaker;
-    soci_support::conversation<wire> talk;
     std::shared_ptr<detail::loss_signal> losses = std::make_shared<detail::loss_signal>();
     std::stop_token lost = losses->of(1);
     soci_support::end_watch watch;
+    wire speaker;
+    soci_support::conversation<wire> talk;
 };
 
 pipeline::pipeline(std::shared_ptr<soci::session> session) : parts_{std::make_unique<parts>(std::move(session))} {}

@@ -33,7 +33,7 @@ namespace dlock::soci_support {
 /// | w.receive(now) | noexcept         | takes in what has come, without waiting; `now`: something has             |
 /// | w.open()       | bool, noexcept   | false: the connection is known to have ended                              |
 /// | w.next()       | optional<answer> | the oldest answer that is whole; noexcept                                 |
-/// | w.socket()     | int, noexcept    | becomes readable when there is something to receive                       |
+/// | w.socket()     | int, noexcept    | becomes readable when there is something to receive; never another's      |
 /// | w.released(a)  | bool, noexcept   | whether this answer to a release is "yes"                                 |
 /// | w.sever()      | noexcept         | ends the connection for the server                                        |
 template <class Wire>

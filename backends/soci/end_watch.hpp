@@ -27,6 +27,10 @@ public:
     end_watch(const end_watch&) = delete;
     end_watch& operator=(const end_watch&) = delete;
 
+    /// The duplicate. A driver closes its own descriptor as soon as it notices the end, in whichever thread that is, and the
+    /// next one that the process opens has its number; this one is the connection's as long as this object lives.
+    [[nodiscard]] int socket() const noexcept { return socket_; }
+
 private:
     int socket_;
     std::uint64_t watch_;

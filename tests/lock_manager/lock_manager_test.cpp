@@ -5,6 +5,7 @@
 #include <dlock/lock_manager.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -18,6 +19,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <dlock/any_lock.hpp>
 #include <dlock/lockable.hpp>
@@ -441,6 +444,28 @@ TYPED_TEST(LockManager, AReleasedLockIsNotTold) {
     this->onlooker_.kill(next.holders().at(0).session);
     await([&] { return nexts.stop_requested(); }, "the holder is told");
     EXPECT_FALSE(token.stop_requested());
+}
+
+TYPED_TEST(LockManager, AConnectionThatHasEndedLeavesWhoHasTheNumberOfItsSocketAlone) {
+    using backend = typename TypeParam::backend;
+    const auto key_of = [](const char* name) { return TestFixture::lock::key_policy_type::key(name); };
+    typename backend::pipeline_type ended{backend::connect(this->url())};
+    ASSERT_TRUE(ended.try_acquire(key_of("k"), mode::exclusive));
+    this->onlooker_.kill(ended.holders(key_of("k")).at(0).session);
+    const auto lost = ended.lost();
+    await([&] { return lost.stop_requested(); }, "the end is told");
+    for (int i = 0; i < 3; ++i) {  // the driver reads the server's last words, then the end, and closes its socket
+        EXPECT_EQ(reason_of([&] { (void)ended.try_acquire(key_of("a"), mode::exclusive); }), errc::lost);
+    }
+    std::array<std::array<int, 2>, 8> strangers{};
+    for (auto& pair : strangers) ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+    ended.sever();
+    for (const auto& pair : strangers) {
+        for (const int one : pair) EXPECT_EQ(::send(one, "x", 1, MSG_NOSIGNAL), 1) << "it was shut down";
+    }
+    for (const auto& pair : strangers) {
+        for (const int one : pair) ::close(one);
+    }
 }
 
 TYPED_TEST(LockManager, AWaitGoesOnOnANewConnection) {
