@@ -19,6 +19,7 @@ class Mutant(typing.NamedTuple):
 LOCK = "dlock/lock.hpp"
 ACQUIRER = "dlock/detail/acquirer.hpp"
 LEASED = "dlock/leased_lock.hpp"
+MANAGER = "dlock/lock_manager.hpp"
 WATCH = "backends/soci/end_watch.cpp"
 POSTGRESQL = "backends/postgresql/backend.cpp"
 POSTGRESQL_CONNECTION = "backends/postgresql/connection.cpp"
@@ -51,7 +52,9 @@ SQLITE_LINE = "//tests/sqlite:queue_test"
 SQLITE_FENCE = "//tests/sqlite:fencing_test"
 MEMORY_TEST = "//tests/memory:memory_test"
 LEASE_TEST = "//tests/faults:lease_test"
+HISTORIES = "//tests/faults:history_fault_test"
 LOSS_TEST = "//tests/faults:loss_test"
+MANAGER_TEST = "//tests/lock_manager:lock_manager_test"
 PREFLIGHT_TEST = "//tests/faults:preflight_test"
 
 MUTANTS = [
@@ -102,6 +105,22 @@ MUTANTS = [
            [(MYSQL_SET_SQL, "IS NOT TRUE THEN 2*SLEEP", "IS FALSE THEN 2*SLEEP")]),
     Mutant("a long statement cannot be cancelled, mysql", MYSQL_MULTI, "*AThousandNames*",
            [("backends/mysql/killer.cpp", "(shown.size() > shown_whole && statement.starts_with(shown))", "false")]),
+
+    # --- a lock_manager
+    Mutant("a stranger's socket is shut down, postgresql", MANAGER_TEST, "*LeavesWhoHasTheNumber*",
+           [("backends/postgresql/pipeline.cpp", "speaker{*on, watch.socket()}", "speaker{*on, PQsocket(on->handle())}")]),
+    Mutant("a stranger's socket is shut down, mysql", MANAGER_TEST, "*LeavesWhoHasTheNumber*",
+           [("backends/mysql/pipeline.cpp", "speaker{*on, watch.socket()}", "speaker{*on, mysql_get_socket(on->handle())}")]),
+    Mutant("all connections wait", "//tests/lock_manager:in_memory_test", "*OneConnectionIsLeft*",
+           [("dlock/detail/roster.hpp", "(has_free ? 0 : 1)", "(has_free ? 0 : 0)")]),
+
+    # --- the same, by random histories
+    Mutant("a lock is handed over to two threads", HISTORIES, "*NoTwoHold*/PostgreSqlManaged",
+           [(MANAGER, "if (hands_over) admit(e, woken);", "while (hands_over && !e.queue.empty()) admit(e, woken);")]),
+    Mutant("a reader's lock is handed over to a writer", HISTORIES, "*NoTwoHold*/PostgreSqlManaged",
+           [(MANAGER, " && e.queue.front().wanted == e.held_in && ", " && ")]),
+    Mutant("who has lost a lock gives back that of the next thread", HISTORIES, "*NoTwoHold*Managed",
+           [(MANAGER, "at->second.epoch == g.epoch", "at->second.epoch >= g.epoch")]),
 
     # --- leases and losses
     Mutant("heartbeat stopped", LEASE_TEST, "Lease/*.IsKeptAlive*",
