@@ -19,6 +19,15 @@ struct fixed_string {
     [[nodiscard]] constexpr std::string_view view() const noexcept { return {text, N}; }
     [[nodiscard]] constexpr const char* c_str() const noexcept { return text; }
 
+    /// Not view().find(): with UBSan g++ 12 takes no pointer into a template argument for a constant.
+    /// https://gcc.gnu.org/bugzilla/show_bug.cgi?id=71962
+    [[nodiscard]] constexpr bool contains(char wanted) const noexcept {
+        for (std::size_t i = 0; i < N; ++i) {
+            if (text[i] == wanted) return true;
+        }
+        return false;
+    }
+
     /// \pre at + size <= N
     constexpr void put(std::size_t at, const char* from, std::size_t size) noexcept {
         for (std::size_t i = 0; i < size; ++i) text[at + i] = from[i];

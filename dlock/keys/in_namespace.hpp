@@ -32,7 +32,7 @@ namespace detail {
 template <fixed_string Namespace>
 concept namespace_name =
     (!Namespace.view().empty() || unmet<"dlock: a namespace must not be empty">) &&
-    (Namespace.view().find(':') == std::string_view::npos || unmet<"dlock: a namespace must not contain ':'">);
+    (!Namespace.contains(':') || unmet<"dlock: a namespace must not contain ':'">);
 
 template <class P>
 concept has_namespaces =

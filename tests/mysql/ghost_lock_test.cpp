@@ -16,6 +16,7 @@
 
 #include "tests/mysql/client.hpp"
 #include "tests/mysql/fixture.hpp"
+#include "tests/support/aim.hpp"
 
 namespace dlock::testing {
 namespace {
@@ -23,29 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-constexpr int tries = 1000;
 constexpr auto limit = 4ms;
-
-/// Finds the instant at which half of the waits fail, and stays there: later after a grant, earlier after a failure.
-class aim {
-public:
-    [[nodiscard]] clock::duration offset() const { return offset_; }
-    void adjust(bool granted) {
-        offset_ += granted ? step_ : -step_;
-        if (granted != last_ && step_ > 20us) step_ = step_ * 3 / 4;
-        last_ = granted;
-    }
-
-private:
-    clock::duration offset_ = limit;
-    clock::duration step_ = 500us;
-    bool last_ = false;
-};
-
-void busy_wait_until(clock::time_point when) {
-    while (clock::now() < when) {
-    }
-}
 
 class GhostLock : public NamedLock {
 protected:
@@ -53,7 +32,7 @@ protected:
               std::optional<std::chrono::milliseconds> deadline_after = {}) {
         session a{url()}, b{url()};
         mysql::lock holder{a, "k"};
-        aim when;
+        aim when{limit};
         int granted = 0, failed = 0, leaked = 0;
         for (int i = 0; i < tries; ++i) {
             holder.lock();

@@ -20,6 +20,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/servers/postgresql_server.hpp"
+#include "tests/support/aim.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/postgresql.hpp"
 
@@ -29,24 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-constexpr int tries = 1000;
 constexpr auto limit = 4ms;
-
-/// Finds the instant at which half of the waits fail, and stays there: later after a grant, earlier after a failure.
-class aim {
-public:
-    [[nodiscard]] clock::duration offset() const { return offset_; }
-    void adjust(bool granted) {
-        offset_ += granted ? step_ : -step_;
-        if (granted != last_ && step_ > 20us) step_ = step_ * 3 / 4;
-        last_ = granted;
-    }
-
-private:
-    clock::duration offset_ = limit;
-    clock::duration step_ = 500us;
-    bool last_ = false;
-};
 
 enum class outcome { granted, failed };
 
@@ -64,7 +48,7 @@ protected:
     template <class Wait, class Undo>
     tally race(int count, Wait wait, Undo undo, int locks = 1) {
         tally seen;
-        aim when;
+        aim when{limit};
         postgresql::lock holder{a_, "x"};
         for (int i = 0; i < count; ++i) {
             holder.lock();
@@ -72,8 +56,7 @@ protected:
             auto released = std::async(std::launch::async, [&] {
                 clock::time_point begin;
                 while ((begin = started.load()) == clock::time_point{}) std::this_thread::yield();
-                while (clock::now() < begin + when.offset()) {
-                }
+                busy_wait_until(begin + when.offset());
                 holder.unlock();
             });
             const int pid = pid_of(b_);

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/mysql/client.hpp"
+#include "tests/support/aim.hpp"
 
 namespace dlock::testing {
 namespace {
@@ -21,29 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-constexpr int tries = 1000;
 constexpr auto limit = 4ms;
-
-/// Finds the instant at which half of the waits fail, and stays there: later after a grant, earlier after a failure.
-class aim {
-public:
-    [[nodiscard]] clock::duration offset() const { return offset_; }
-    void adjust(bool granted) {
-        offset_ += granted ? step_ : -step_;
-        if (granted != last_ && step_ > 20us) step_ = step_ * 3 / 4;
-        last_ = granted;
-    }
-
-private:
-    clock::duration offset_ = limit;
-    clock::duration step_ = 500us;
-    bool last_ = false;
-};
-
-void busy_wait_until(clock::time_point when) {
-    while (clock::now() < when) {
-    }
-}
 
 class GhostLock : public ::testing::TestWithParam<kind> {
 protected:
@@ -54,7 +33,7 @@ protected:
     /// `end_wait(begin)` runs beside a wait that began at `begin` and may end it; `may_say` are its answers then.
     template <class EndWait>
     tally race(const std::string& wait, const std::set<std::string>& may_say, EndWait end_wait) {
-        aim when;
+        aim when{limit};
         tally seen;
         for (int i = 0; i < tries; ++i) {
             EXPECT_EQ(a_.ask("SELECT GET_LOCK('k', 0)"), "1");
