@@ -67,23 +67,23 @@ TEST(Statement, HasRoomForTheLongestName) {
 TEST(SetStatement, AsksForTheLocksFromLeftToRight) {
     const std::vector<std::string> keys{"a", "it's"};
     EXPECT_EQ(sql::acquire_all(0, keys, 1h, false, sql::unit::millisecond).view(),
-              "SELECT CASE WHEN GET_LOCK('a',3600) IS NOT TRUE THEN 2*SLEEP(0.00002)"
-              " WHEN GET_LOCK(_utf8mb4 X'69742773',3600) IS NOT TRUE THEN 2*SLEEP(0.00002) ELSE 1 END granted,CONNECTION_ID() id");
+              "SELECT IF(CASE WHEN GET_LOCK('a',3600) IS NOT TRUE THEN 0"
+              " WHEN GET_LOCK(_utf8mb4 X'69742773',3600) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id");
     EXPECT_EQ(sql::acquire_all(17, keys, 0ms, true, sql::unit::millisecond).view(),
-              "SELECT IF(CONNECTION_ID()=17,CASE WHEN GET_LOCK('a',0) IS NOT TRUE THEN 2*SLEEP(0.00002)"
-              " WHEN GET_LOCK(_utf8mb4 X'69742773',0) IS NOT TRUE THEN 2*SLEEP(0.00002) ELSE 1 END,3) granted,CONNECTION_ID() id");
+              "SELECT IF(CONNECTION_ID()=17,IF(CASE WHEN GET_LOCK('a',0) IS NOT TRUE THEN 0"
+              " WHEN GET_LOCK(_utf8mb4 X'69742773',0) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)),3) granted,CONNECTION_ID() id");
 }
 
 TEST(SetStatement, GivesEachWhatIsLeftOfTheLimit) {
     const std::vector<std::string> keys{"a", "b"};
     EXPECT_EQ(sql::acquire_all(0, keys, 250ms, true, sql::unit::millisecond).view(),
-              "SELECT CASE WHEN GET_LOCK('a',0.250) IS NOT TRUE THEN 2*SLEEP(0.00002)"
+              "SELECT IF(CASE WHEN GET_LOCK('a',0.250) IS NOT TRUE THEN 0"
               " WHEN GET_LOCK('b',LEAST(0.250,GREATEST(0,(0.250-TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))/1000000)))) IS NOT TRUE"
-              " THEN 2*SLEEP(0.00002) ELSE 1 END granted,CONNECTION_ID() id");
+              " THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id");
     EXPECT_EQ(sql::acquire_all(0, keys, 5s, true, sql::unit::second).view(),
-              "SELECT CASE WHEN GET_LOCK('a',5) IS NOT TRUE THEN 2*SLEEP(0.00002)"
+              "SELECT IF(CASE WHEN GET_LOCK('a',5) IS NOT TRUE THEN 0"
               " WHEN GET_LOCK('b',LEAST(5,GREATEST(0,FLOOR(5-TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))/1000000)))) IS NOT TRUE"
-              " THEN 2*SLEEP(0.00002) ELSE 1 END granted,CONNECTION_ID() id");
+              " THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id");
 }
 
 TEST(SetStatement, CountsWhatItReleases) {
