@@ -12,7 +12,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -23,6 +22,7 @@
 #include <dlock/fencing_token.hpp>
 #include <dlock/mysql/liveness.hpp>
 #include <dlock/soci/fwd.hpp>
+#include <dlock/soci/shared_handle.hpp>
 
 namespace dlock::mysql {
 
@@ -30,12 +30,12 @@ class connection;
 
 /// The connection that the server granted on. The lock is lost as soon as the session has another.
 struct grant {
-    std::shared_ptr<connection> on;
+    soci_support::shared_handle<connection> on;
     std::uint64_t serial = 0;  ///< which of the connection's grants
     fencing_token token{};     ///< of a fenced lock
 };
 
-struct named : leasing {
+struct named {
     using session_type = soci::session;
     using key_type = std::string;
     using grant_type = grant;

@@ -222,3 +222,5 @@ std::stop_token connection::lost(std::uint64_t serial) {
 }
 
 }  // namespace dlock::mysql
+
+template class dlock::soci_support::shared_handle<dlock::mysql::connection>;

@@ -30,6 +30,7 @@
 #include <dlock/mysql/server.hpp>
 #include <dlock/soci/end_watch.hpp>
 #include <dlock/soci/fwd.hpp>
+#include <dlock/soci/shared_handle_members.hpp>
 
 namespace dlock::mysql {
 

@@ -10,6 +10,7 @@
 #include <dlock/mysql/answer.hpp>
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/error.hpp>
+#include <dlock/mysql/leased_lock.hpp>
 #include <dlock/soci/keepalive.hpp>
 #include <dlock/soci/owned_session.hpp>
 #include <dlock/soci/stop_event.hpp>

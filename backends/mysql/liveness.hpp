@@ -4,9 +4,6 @@
 // Bounds on how long a dead peer goes unnoticed: a vanished client's locks stay held, a vanished server's look held.
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include <dlock/detail/chrono.hpp>
 #include <dlock/soci/fwd.hpp>
 
@@ -22,14 +19,5 @@ namespace dlock::mysql {
 /// \throws std::invalid_argument  for a smaller bound
 /// No round trip.
 void bound_silence(soci::session& session, std::chrono::seconds bound = std::chrono::seconds{10});
-
-/// What basic_leased_lock needs: see leasing_backend. The server ends the session by wait_timeout, in whole seconds.
-/// https://mariadb.com/kb/en/server-system-variables/#wait_timeout
-struct leasing {
-    /// \throws lock_error  lost: cannot connect
-    [[nodiscard]] static std::shared_ptr<soci::session> open_session(const std::string& connection, std::chrono::milliseconds lease);
-    static void reopen_session(soci::session& session, std::chrono::milliseconds lease);
-    [[nodiscard]] static bool heartbeat(soci::session& session, std::chrono::milliseconds longest) noexcept;
-};
 
 }  // namespace dlock::mysql

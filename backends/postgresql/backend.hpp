@@ -13,7 +13,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -24,6 +23,7 @@
 #include <dlock/postgresql/key.hpp>
 #include <dlock/postgresql/liveness.hpp>
 #include <dlock/soci/fwd.hpp>
+#include <dlock/soci/shared_handle.hpp>
 
 namespace dlock::postgresql {
 
@@ -31,7 +31,7 @@ class connection;
 
 /// The connection that the server granted on. The lock is lost as soon as the session has another.
 struct grant {
-    std::shared_ptr<connection> on;
+    soci_support::shared_handle<connection> on;
     std::uint64_t serial = 0;  ///< which of the connection's grants
     fencing_token token{};     ///< of a fenced lock
 };
@@ -50,7 +50,7 @@ struct advisory_base {
 };
 
 /// Session-level: held until unlock() or the end of the session, across transactions.
-struct advisory : advisory_base, leasing {
+struct advisory : advisory_base {
     [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& session, const key_type& key, mode m);
     [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& session, const key_type& key, mode m, deadline until,
                                                                  const std::stop_token& stop);

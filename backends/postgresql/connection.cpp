@@ -266,3 +266,5 @@ void connection::send_pending() noexcept {
 }
 
 }  // namespace dlock::postgresql
+
+template class dlock::soci_support::shared_handle<dlock::postgresql::connection>;

@@ -25,6 +25,7 @@
 #include <dlock/postgresql/sql.hpp>
 #include <dlock/soci/end_watch.hpp>
 #include <dlock/soci/fwd.hpp>
+#include <dlock/soci/shared_handle_members.hpp>
 
 namespace dlock::postgresql {
 

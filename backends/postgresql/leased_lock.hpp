@@ -4,13 +4,30 @@
 // A lock that the server takes back from a holder that has stopped breathing: see basic_leased_lock.
 #pragma once
 
+#include <memory>
+#include <string>
+
+#include <dlock/detail/chrono.hpp>
 #include <dlock/keys/hashed_key.hpp>
 #include <dlock/leased_lock.hpp>
 #include <dlock/postgresql/backend.hpp>
+#include <dlock/soci/fwd.hpp>
 
 namespace dlock::postgresql {
 
-using leased_lock = basic_leased_lock<advisory, hashed_key>;
-using leased_fenced_lock = basic_leased_lock<fenced_advisory, hashed_key>;
+/// What basic_leased_lock needs: see leasing_backend. The server ends the session by idle_session_timeout.
+/// https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-SESSION-TIMEOUT
+struct leasing {
+    /// \throws lock_error  lost: cannot connect; unsupported: older than PostgreSQL 14
+    [[nodiscard]] static std::shared_ptr<soci::session> open_session(const std::string& connection, std::chrono::milliseconds lease);
+    static void reopen_session(soci::session& session, std::chrono::milliseconds lease);
+    [[nodiscard]] static bool heartbeat(soci::session& session, std::chrono::milliseconds longest) noexcept;
+};
+
+struct leasing_advisory : advisory, leasing {};
+struct leasing_fenced_advisory : fenced_advisory, leasing {};
+
+using leased_lock = basic_leased_lock<leasing_advisory, hashed_key>;
+using leased_fenced_lock = basic_leased_lock<leasing_fenced_advisory, hashed_key>;
 
 }  // namespace dlock::postgresql

@@ -6,6 +6,7 @@
 #include <dlock/error.hpp>
 #include <dlock/postgresql/connection.hpp>
 #include <dlock/postgresql/error.hpp>
+#include <dlock/postgresql/leased_lock.hpp>
 #include <dlock/postgresql/result.hpp>
 #include <dlock/soci/keepalive.hpp>
 #include <dlock/soci/owned_session.hpp>
