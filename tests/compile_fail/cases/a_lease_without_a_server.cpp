@@ -2,15 +2,12 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // error: dlock: this Backend has no server that would end a silent session
-#include <dlock/leased_lock.hpp>
-#include <dlock/postgresql/backend.hpp>
+#include <dlock/postgresql/leased_lock.hpp>
 
 #ifdef FIXED
-using backend = dlock::postgresql::advisory;
+using backend = dlock::postgresql::leasing_advisory;
 #else
-struct backend : dlock::postgresql::advisory {
-    static void open_session() {}
-};
+using backend = dlock::postgresql::advisory;
 #endif
 using lock = dlock::basic_leased_lock<backend, dlock::hashed_key>;
 lock* use();
