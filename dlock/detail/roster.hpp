@@ -20,7 +20,6 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -134,7 +133,7 @@ private:
     }
 
     handle open(guard& locked, bool to_wait) {
-        if (!retry_at_.expired()) throw lock_error{errc::lost, why_};
+        if (failed_ && !retry_at_.expired()) throw *failed_;
         ++opening_;
         bury(locked);
         locked.unlock();
@@ -148,7 +147,7 @@ private:
         } catch (const lock_error& error) {
             locked.lock();
             --opening_;
-            why_ = error.what();
+            failed_ = error;
             pause_ = std::min(longest_pause, 2 * pause_);
             retry_at_ = deadline::after(pause_);
             opened_.notify_all();
@@ -161,6 +160,7 @@ private:
         }
         locked.lock();
         --opening_;
+        failed_.reset();
         pause_ = shortest_pause;
         opened_.notify_all();
         if (made->over) throw lock_error{errc::lost, "dlock: the session has lost its connection"};
@@ -178,8 +178,8 @@ private:
     std::size_t opening_ = 0;
     std::condition_variable opened_;  ///< or ended, or free again
     std::chrono::milliseconds pause_ = shortest_pause;  ///< between two attempts that fail
-    deadline retry_at_ = deadline::after(std::chrono::milliseconds::zero());
-    std::string why_;
+    deadline retry_at_ = deadline::never();
+    std::optional<lock_error> failed_;  ///< the attempt before
 };
 
 }  // namespace dlock::detail

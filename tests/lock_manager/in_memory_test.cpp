@@ -212,6 +212,38 @@ TEST_F(ManagedInMemory, ASessionThatHasEndedIsGivenBackAsSoonAsTheNextIsOpened) 
     EXPECT_EQ(server_.sessions(), 0);
 }
 
+TEST_F(ManagedInMemory, WhileThereIsNoUseInConnectingEverybodyIsToldWhy) {
+    lock_manager locks{server_.connector()};
+    managed_lock mine{locks, "k"};
+    server_.out_of_reach(true);
+    server_.kill();
+    const auto first = error_of([&] { (void)mine.try_lock(); }), second = error_of([&] { (void)mine.try_lock(); });
+    EXPECT_EQ(first.reason(), errc::lost);
+    EXPECT_EQ(second.reason(), errc::lost);
+    EXPECT_STREQ(first.what(), second.what());
+}
+
+TEST_F(ManagedInMemory, AConnectionThatIsOpenedEndsThePauseAfterOneThatWasNot) {
+    std::atomic<int> attempts = 0;
+    std::promise<void> another_has_failed;
+    lock_manager locks{[&, connect = server_.connector()] {
+                           const int attempt = ++attempts;
+                           if (attempt == 2) another_has_failed.get_future().wait();
+                           if (attempt == 3) throw lock_error{errc::lost, "this one not"};
+                           return connect();
+                       },
+                       {.connections = 3}};
+    managed_lock first{locks, "a"}, second{locks, "b"}, third{locks, "c"};
+    server_.kill();
+    auto opening = std::async([&] { return first.try_lock(); });
+    await([&] { return attempts == 2; }, "a connection is being opened");
+    EXPECT_EQ(reason_of([&] { (void)second.try_lock(); }), errc::lost);
+    another_has_failed.set_value();
+    EXPECT_TRUE(opening.get());
+    server_.kill();
+    EXPECT_TRUE(third.try_lock()) << "the server has been reached since";
+}
+
 TEST_F(ManagedInMemory, OneConnectionIsLeftForWhatDoesNotWaitAlsoWhenItEnds) {
     using lock = basic_lock<managed<frail>, memory::managed_lock::key_policy_type>;
     dlock::lock_manager<frail> locks{server_.connector(), {.connections = 2}};
