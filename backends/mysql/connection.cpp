@@ -121,7 +121,8 @@ bool connection::is_alive() const noexcept {
 }
 
 void connection::sever() noexcept {
-    if (const int socket = mysql_get_socket(handle_); socket != MARIADB_INVALID_SOCKET) ::shutdown(socket, SHUT_RDWR);
+    // The watch's duplicate, where there is one: it keeps the connection open when the driver has closed its own descriptor.
+    if (const int socket = watch_ ? watch_->socket() : static_cast<int>(mysql_get_socket(handle_)); socket != MARIADB_INVALID_SOCKET) ::shutdown(socket, SHUT_RDWR);
     lose_all();
     severed_ = true;
 }

@@ -106,7 +106,8 @@ bool connection::serves(soci::session& session) noexcept {
 }
 
 void connection::sever() noexcept {
-    if (handle_ != nullptr) ::shutdown(PQsocket(handle_), SHUT_RDWR);
+    // The watch's duplicate, where there is one: it keeps the connection open when libpq has closed its own descriptor.
+    if (handle_ != nullptr) ::shutdown(watch_ ? watch_->socket() : PQsocket(handle_), SHUT_RDWR);
     lose_all();
 }
 
