@@ -248,7 +248,7 @@ std::optional<grant> fenced_named::acquire_until(session_type& session, const ke
 
 bool named::still_held(session_type& session, const key_type& key, mode, const grant& granted) noexcept {
     auto& on = *granted.on;
-    return on.find(key, granted.serial) != nullptr && on.serves(session) && on.is_alive();
+    return on.find(key, granted.serial) != nullptr && on.still_serves(session);
 }
 
 std::stop_token named::lost(session_type&, const key_type&, mode, const grant& granted) { return granted.on->lost(granted.serial); }

@@ -120,6 +120,13 @@ bool connection::is_alive() const noexcept {
     return socket.fd != MARIADB_INVALID_SOCKET && ::poll(&socket, 1, 0) <= 0;
 }
 
+bool connection::still_serves(soci::session& session) noexcept {
+    const bool ours = serves(session);
+    if (ours && is_alive()) return true;
+    ours ? sever() : lose_all();
+    return false;
+}
+
 void connection::sever() noexcept {
     // The watch's duplicate, where there is one: it keeps the connection open when the driver has closed its own descriptor.
     if (const int socket = watch_ ? watch_->socket() : static_cast<int>(mysql_get_socket(handle_)); socket != MARIADB_INVALID_SOCKET) ::shutdown(socket, SHUT_RDWR);
@@ -213,6 +220,7 @@ void connection::lose_all() noexcept {
     held_.clear();
     pending_ = 0;
     lost_below_ = next_serial_;
+    watch_.reset();  // its duplicate must not keep a connection open that the driver has closed
     if (losses_) losses_->raise();
 }
 

@@ -57,6 +57,9 @@ public:
     /// Neither side has ended it, as far as can be known without asking the server. \pre serves(the session)
     [[nodiscard]] bool is_alive() const noexcept;
 
+    /// Both. If not, everything is lost from now on, on the server's side too.
+    [[nodiscard]] bool still_serves(soci::session& session) noexcept;
+
     /// Ends the connection for the server, which frees every lock on it. SOCI's handle stays valid and reports the end.
     /// \pre serves(the session)
     void sever() noexcept;

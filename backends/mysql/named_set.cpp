@@ -93,7 +93,7 @@ std::optional<grant> named_set::acquire_until(session_type& session, const key_t
 
 bool named_set::still_held(session_type& session, const key_type& keys, mode, const grant& granted) noexcept {
     auto& on = *granted.on;
-    return on.find(keys.front(), granted.serial) != nullptr && on.serves(session) && on.is_alive();
+    return on.find(keys.front(), granted.serial) != nullptr && on.still_serves(session);
 }
 
 std::stop_token named_set::lost(session_type&, const key_type&, mode, const grant& granted) { return granted.on->lost(granted.serial); }

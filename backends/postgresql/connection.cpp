@@ -132,6 +132,7 @@ std::stop_token connection::lost(std::uint64_t serial) {
 
 void connection::saw(PGresult* result) noexcept {
     if (own_) return;
+    if (PQstatus(handle_) == CONNECTION_BAD) return sever();  // libpq may have hung up by itself, which no watch sees
     const char* const tag = PQcmdStatus(result);
     if (tag == nullptr) return;
     const std::string_view command{tag};

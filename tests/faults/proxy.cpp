@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <iterator>
 #include <list>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -33,16 +34,21 @@ int tcp_socket() {
     return fd;
 }
 
+/// False: the other side has ended.
+bool send_all(int to, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto n = ::send(to, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (n <= 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+}
+
 /// False: one side has ended.
 bool forward(int from, int to) {
     std::array<char, 16'384> bytes{};
     const auto size = ::recv(from, bytes.data(), bytes.size(), 0);
-    for (ssize_t sent = 0; sent < size;) {
-        const auto n = ::send(to, bytes.data() + sent, static_cast<std::size_t>(size - sent), MSG_NOSIGNAL);
-        if (n <= 0) return false;
-        sent += n;
-    }
-    return size > 0;
+    return size > 0 && send_all(to, {bytes.data(), static_cast<std::size_t>(size)});
 }
 
 }  // namespace
@@ -94,11 +100,18 @@ void proxy::serve() {
     std::list<relay> relays;
     while (!ending_) {
         if (const auto what = order_.load(); what != order::none) {
-            if (what == order::reset) {
-                for (const auto& each : relays) each.say_reset();
-                relays.clear();
-            } else {
-                for (auto& each : relays) each.forsake();
+            switch (what) {
+                case order::none: break;
+                case order::reset:
+                    for (const auto& each : relays) each.say_reset();
+                    relays.clear();
+                    break;
+                case order::forsake:
+                    for (auto& each : relays) each.forsake();
+                    break;
+                case order::say:
+                    for (const auto& each : relays) (void)send_all(each.client, words_);
+                    break;
             }
             order_ = order::none;
             order_.notify_all();

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 #include <thread>
+#include <utility>
 
 namespace dlock::testing {
 
@@ -25,9 +27,15 @@ public:
     /// The server sees every connection end, and its client does not: the connection is half open.
     void forsake_clients() { obey(order::forsake); }
 
+    /// Every client reads this now, as if its server had said so.
+    void say(std::string to_clients) {
+        words_ = std::move(to_clients);
+        obey(order::say);
+    }
+
 private:
     struct relay;
-    enum class order { none, reset, forsake };
+    enum class order { none, reset, forsake, say };
 
     void obey(order what);
     void serve();
@@ -35,6 +43,7 @@ private:
     const int server_;
     int listener_ = -1;
     int port_ = 0;
+    std::string words_;
     std::atomic<order> order_ = order::none;
     std::atomic<bool> ending_ = false;
     std::thread thread_;

@@ -36,6 +36,7 @@ struct server {
     std::function<std::string(int port)> url;
     std::string waiters;       ///< the query that counts them
     std::string idle_timeout;  ///< the statement after which an idle session is ended after a second at most
+    std::string nonsense;      ///< what no driver can go on after
     std::function<void()> crash, start;
 };
 
@@ -48,6 +49,7 @@ const server& postgresql_on_tcp() {
                            .url = [](int port) { return "postgresql://host=127.0.0.1 user=dlock dbname=postgres port=" + digits(port); },
                            .waiters = "SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
                            .idle_timeout = "SET idle_session_timeout = '200ms'",
+                           .nonsense = {"Z\0\0\0\0", 5},  // a message shorter than its length
                            .crash = [] { it.stop(postgresql_server::shutdown::immediate); },
                            .start = [] { it.start(); }};
     return as;
@@ -60,6 +62,7 @@ const server& mariadb_on_tcp() {
                            .url = [](int port) { return "mysql://host=127.0.0.1 user=root dbname=test port=" + digits(port); },
                            .waiters = "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'",
                            .idle_timeout = "SET SESSION wait_timeout = 1",
+                           .nonsense = {"\0\0\0\1", 4},  // a packet of nothing
                            .crash = [] { it.kill(); },
                            .start = [] { it.start(); }};
     return as;
@@ -102,6 +105,34 @@ TEST_P(ServerFault, AResetOfTheConnectionIsALossAndFreesTheLock) {
     EXPECT_TRUE(near_.lock.try_lock_for(soon));
     far_.session.reconnect();
     EXPECT_FALSE(far_.lock.try_lock());
+}
+
+// lost() is told through a duplicate of the socket. A driver that hangs up by itself does not close that one, and says no
+// good-bye: the server would go on with the session.
+TEST_P(ServerFault, ADriverThatHangsUpByItselfEndsTheSessionAlsoWhileItIsWatched) {
+    ASSERT_TRUE(far_.lock.try_lock());
+    const auto lost = far_.lock.lost();
+    between_.say(on_.nonsense);
+    EXPECT_THROW(far_.session << "SELECT 1", soci::soci_error);
+    // libpq tells us of it. MariaDB's client does not: the lock is still held, until somebody asks.
+    if (on_.title == "PostgreSql") {
+        EXPECT_TRUE(lost.stop_requested());
+    }
+    EXPECT_FALSE(far_.lock.owns_lock());
+    EXPECT_TRUE(lost.stop_requested());
+    EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "the server has not seen the end";
+    EXPECT_EQ(unlock(far_.lock), errc::lost);
+}
+
+TEST_P(ServerFault, ADriverThatHangsUpByItselfEndsTheSessionAlsoWhenItIsClosedNext) {
+    ASSERT_TRUE(far_.lock.try_lock());
+    const auto lost = far_.lock.lost();
+    between_.say(on_.nonsense);
+    EXPECT_THROW(far_.session << "SELECT 1", soci::soci_error);
+    far_.session.close();
+    EXPECT_EQ(unlock(far_.lock), errc::lost);
+    EXPECT_TRUE(lost.stop_requested());
+    EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "the server has not seen the end";
 }
 
 TEST_P(ServerFault, AResetWhileItWaitsIsALossAndLeavesNothing) {
