@@ -44,13 +44,15 @@
 #include <stop_token>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/detail/either_stop.hpp>
 #include <dlock/detail/local_queue.hpp>
+#include <dlock/detail/managed_keys.hpp>
+#include <dlock/detail/parker.hpp>
 #include <dlock/detail/roster.hpp>
 #include <dlock/error.hpp>
 #include <dlock/lock.hpp>
@@ -71,6 +73,8 @@ class lock_manager {
     using handle = typename roster::handle;
     using waiter = detail::waiter;
     using outcome = waiter::outcome;
+    using key_table = detail::managed_keys<typename Backend::key_type, handle>;
+    using entry = typename key_table::entry;
     using guard = std::unique_lock<std::mutex>;
 
 public:
@@ -130,28 +134,6 @@ private:
     template <pipelining_backend>
     friend struct managed;
 
-    /// A key that somebody here holds, wants, or has just released.
-    struct entry {
-        enum class is : std::uint8_t {
-            free,  ///< nobody holds it, nobody wants it
-            busy,  ///< one thread is asking the server for it, or giving it back
-            held,
-        };
-
-        is now = is::free;
-        mode held_in = mode::exclusive;
-        unsigned holders = 0;     ///< threads
-        unsigned hand_overs = 0;  ///< since the server's grant
-        std::uint64_t epoch = 0;  ///< of the server's grant; 0: not held
-        deadline turn_ends = deadline::never();
-        handle on;                  ///< where it is held, or was released last: the next try goes there, behind the release
-        std::uint64_t release = 0;  ///< the number of that release
-        detail::local_queue queue;
-        const key_type* key = nullptr;  ///< of this entry in the table
-        entry* younger = nullptr;       ///< among those that are free
-        entry* older = nullptr;
-    };
-
     // --- what managed<Backend> is made of
 
     void check(const key_type& k) const { check_(k); }
@@ -161,7 +143,7 @@ private:
         if (stop.stop_requested()) throw cancelled();
         guard locked{mutex_};
         if (closed_) throw over();
-        entry& e = find_or_make(k);
+        entry& e = keys_.find_or_make(k);
         if (e.now == entry::is::held && e.held_in == mode::shared && m == mode::shared && e.queue.empty() && has_turn(e)) {
             ++e.holders;
             return next_of(e);
@@ -195,7 +177,7 @@ private:
     released release(const key_type& k, const grant_type& g) noexcept {
         detail::wake_list woken;
         guard locked{mutex_};
-        entry* const found = find(k, g);
+        entry* const found = keys_.find_held(k, g.epoch);
         if (found == nullptr) return released::lost;
         entry& e = *found;
         const bool hands_over =
@@ -222,7 +204,7 @@ private:
         if (number != 0) c->losses.forget(g.ticket);
         if (c->over) e.on.reset();
         settle(e, woken);
-        forget_answered();
+        keys_.forget_answered();
         watch_for_answers();
         if (closed_) settled_.notify_all();
         locked.unlock();
@@ -233,12 +215,12 @@ private:
 
     bool holds(const key_type& k, const grant_type& g) noexcept {
         const guard locked{mutex_};
-        return find(k, g) != nullptr;
+        return keys_.find_held(k, g.epoch) != nullptr;
     }
 
     std::stop_token lost(const key_type& k, const grant_type& g) {
         const guard locked{mutex_};
-        const entry* const e = find(k, g);
+        const entry* const e = keys_.find_held(k, g.epoch);
         return e != nullptr ? e->on->losses.of(g.ticket) : detail::loss_signal::raised();
     }
 
@@ -246,9 +228,9 @@ private:
         handle on;
         {
             const guard locked{mutex_};
-            for (auto& [k, e] : table_) {
+            keys_.for_each([&](const entry& e) {
                 if (e.epoch == g.epoch) on = e.on;
-            }
+            });
         }
         if (on) on->pipe.sever();  // without the mutex: it may tell of the loss before it returns
     }
@@ -296,11 +278,7 @@ private:
             woken.add(pop(e), outcome::leads);
             return;
         }
-        e.now = entry::is::free;
-        e.older = youngest_;
-        (youngest_ != nullptr ? youngest_->younger : oldest_) = &e;
-        youngest_ = &e;
-        ++free_;
+        keys_.set_free(e);
     }
 
     /// Sleeps until somebody else has decided what becomes of this waiter, or it leaves the queue.
@@ -354,7 +332,7 @@ private:
     std::optional<grant_type> ask(guard& locked, entry& e, const key_type& k, mode m, std::optional<deadline> until,
                                   const std::stop_token& stop, detail::wake_list& woken) {
         const auto reachable_until = deadline::after(options_.reconnect_for);
-        std::optional<either_stop> ended;  // by the caller or by close(); only who waits pays for it
+        std::optional<detail::either_stop> ended;  // by the caller or by close(); only who waits pays for it
         unsigned pauses = 0;
         for (std::size_t broken = 0;;) {
             if (closed_) throw over();
@@ -429,23 +407,8 @@ private:
         return next_of(e);
     }
 
-    /// A stop request from either of two sides.
-    class either_stop {
-    public:
-        either_stop(const std::stop_token& one, const std::stop_token& other) : one_{one, raise{source_}}, other_{other, raise{source_}} {}
-        [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
-
-    private:
-        struct raise {
-            std::stop_source source;
-            void operator()() noexcept { source.request_stop(); }
-        };
-        std::stop_source source_;
-        std::stop_callback<raise> one_, other_;
-    };
-
     /// Sleeps for a random time up to 1 ms, the next time up to 2 ms, … 20 ms.
-    static void pause(unsigned before, deadline until, const either_stop& ended) {
+    static void pause(unsigned before, deadline until, const detail::either_stop& ended) {
         thread_local std::minstd_rand random{std::random_device{}()};
         const auto longest = std::chrono::microseconds{std::min(20'000U, 1'000U << std::min(before, 5U))};
         const auto time = std::chrono::microseconds{std::uniform_int_distribution<std::int64_t>{longest.count() / 2, longest.count()}(random)};
@@ -464,54 +427,19 @@ private:
         return what();
     }
 
-    // --- all keys
-
-    entry& find_or_make(const key_type& k) {
-        const auto [at, made] = table_.try_emplace(k);
-        entry& e = at->second;
-        if (made) {
-            e.key = &at->first;
-        } else if (e.now == entry::is::free) {
-            take_out(e);
-        }
-        return e;
-    }
-
-    entry* find(const key_type& k, const grant_type& g) noexcept {
-        const auto at = table_.find(k);
-        return at != table_.end() && at->second.epoch == g.epoch && at->second.now == entry::is::held ? &at->second : nullptr;
-    }
-
-    void take_out(entry& e) noexcept {
-        (e.older != nullptr ? e.older->younger : oldest_) = e.younger;
-        (e.younger != nullptr ? e.younger->older : youngest_) = e.older;
-        e.older = e.younger = nullptr;
-        --free_;
-    }
-
-    /// Drops free entries whose release has been answered. A few are kept, so that locking the same keys again allocates nothing.
-    void forget_answered() noexcept {
-        constexpr std::size_t few = 64;
-        while (free_ > few && (!oldest_->on || oldest_->on->pipe.answered() >= oldest_->release)) {
-            entry& e = *oldest_;
-            take_out(e);
-            table_.erase(table_.find(*e.key));
-        }
-    }
-
     /// The end of a connection: every lock on it is lost, and who waits for one asks anew.
     void lose(const handle& c) noexcept {
         detail::wake_list woken;
         guard locked{mutex_};
         if (!roster_.remove(c)) return;
-        for (auto& [k, e] : table_) {
-            if (e.on != c) continue;
+        keys_.for_each([&](entry& e) {
+            if (e.on != c) return;
             if (e.now == entry::is::held) {
                 --held_;
                 settle(e, woken);
             }
             e.on.reset();  // never the last: whoever calls has one
-        }
+        });
         if (closed_) settled_.notify_all();
         locked.unlock();
         woken.wake();
@@ -543,7 +471,7 @@ private:
             now.clear();
             locked.lock();
             answers_due_ = answers_due_ || due;
-            forget_answered();
+            keys_.forget_answered();
         }
     }
 
@@ -553,9 +481,9 @@ private:
         detail::wake_list woken;
         guard locked{mutex_};
         closed_ = true;
-        for (auto& [k, e] : table_) {
+        keys_.for_each([&](entry& e) {
             while (!e.queue.empty()) woken.add(pop(e), outcome::closed);
-        }
+        });
         locked.unlock();
         woken.wake();
         closing_.request_stop();
@@ -584,10 +512,7 @@ private:
 
     lock_manager_options options_;
     mutable std::mutex mutex_;
-    std::unordered_map<key_type, entry> table_;
-    entry* oldest_ = nullptr;  ///< of the free entries
-    entry* youngest_ = nullptr;
-    std::size_t free_ = 0;
+    key_table keys_;
     std::size_t held_ = 0;
     std::size_t waiters_ = 0;
     unsigned busy_ = 0;  ///< threads that ask or tell the server
