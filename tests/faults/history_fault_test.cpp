@@ -127,7 +127,8 @@ private:
     }
 
     void fault() {
-        if (!target_.is_server() && random(8) == 0) return take_files_away();
+        // Without files there is nothing to give back: that would excuse most planted bugs, as a crash of the server would.
+        if (!target_.is_server() && plan_.bug.empty() && random(8) == 0) return take_files_away();
         auto& one = workers_[random(static_cast<unsigned>(workers_.size()))];
         switch (random(target_.is_server() ? 7 : 3)) {
             case 0: kill_process(one); break;

@@ -5,8 +5,9 @@
 //
 //     worker KIND WHERE RECORD ACTOR SEED KEYS UNTIL_NS [BUG]
 //
-// KIND is one of kinds.hpp, WHERE a URL or a directory. With a managed one, several threads do so on one lock_manager. It may be stopped and killed at any instant, and so may its server.
-// Its exit status is 0 unless something happened that no fault explains; then it says what.
+// KIND is one of kinds.hpp, WHERE a URL or a directory. With a managed one, several threads do so on one lock_manager. It may
+// be stopped and killed at any instant, and so may its server. Its exit status is 0 unless something happened that no fault
+// explains; then it says what.
 //
 // BUG is one that the judge must find: claim (says that it holds what it was refused), late (says that it holds what it has
 // given back), forget (leaves without giving back), old_token (says the token of its last grant again).
@@ -166,16 +167,26 @@ private:
 
     bool ask(lock_type& lock, mode how, unsigned way) {
         const auto wait = std::chrono::microseconds{random(8'000)};
+        std::stop_source ended{std::nostopstate};
+        std::jthread by_somebody_else;
+        if (way != 0 && random(6) == 0) {
+            ended = std::stop_source{};
+            by_somebody_else = std::jthread{[ended, after = std::chrono::microseconds{random(4'000)}]() mutable {
+                std::this_thread::sleep_for(after);
+                ended.request_stop();
+            }};
+        }
+        const auto stop = ended.get_token();
         if constexpr (Kind::shares) {
             if (how == mode::shared) {
                 if (way == 0) return lock.try_lock_shared();
-                if (way == 1) return lock.lock_shared(), true;
-                return lock.try_lock_shared_for(wait);
+                if (way == 1) return lock.lock_shared(stop), true;
+                return lock.try_lock_shared_for(wait, stop);
             }
         }
         if (way == 0) return lock.try_lock();
-        if (way == 1) return lock.lock(), true;
-        return lock.try_lock_for(wait);
+        if (way == 1) return lock.lock(stop), true;
+        return lock.try_lock_for(wait, stop);
     }
 
     std::uint64_t token_of(const lock_type& lock) {
