@@ -2,12 +2,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "bench/relay.hpp"
 
-#include <semaphore.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+#include "bench/semaphore.hpp"
+
 namespace dlock::bench {
 namespace {
 
@@ -33,34 +33,6 @@ using std::chrono::nanoseconds;
 
 constexpr int most_members = 16;
 constexpr std::size_t most_samples = 1 << 18;
-
-/// Blocks, and does not poll: a processor that is kept busy by who waits would be missed by the server.
-class semaphore {
-public:
-    semaphore() { ::sem_init(&it_, 1, 0); }
-    ~semaphore() { ::sem_destroy(&it_); }
-    semaphore(const semaphore&) = delete;
-    semaphore& operator=(const semaphore&) = delete;
-
-    void post() { ::sem_post(&it_); }
-    void wait() {
-        while (::sem_wait(&it_) == -1 && errno == EINTR) continue;
-    }
-    [[nodiscard]] bool wait_for(std::chrono::seconds limit) {
-        timespec until{};
-        ::clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += limit.count();
-        int code = 0;
-        while ((code = ::sem_clockwait(&it_, CLOCK_MONOTONIC, &until)) == -1 && errno == EINTR) continue;
-        return code == 0;
-    }
-    void forget_posts() {
-        while (::sem_trywait(&it_) == 0) continue;
-    }
-
-private:
-    sem_t it_{};
-};
 
 /// What the members share. In memory that processes share, if they are processes.
 struct ground {

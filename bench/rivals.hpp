@@ -91,6 +91,8 @@ namespace sqlite_rivals {
 namespace memory_rivals {
 
 [[nodiscard]] locker standard_mutex();  ///< what threads of one process should use
+/// All that it makes share one mutex, which serves in the order of arrival: what that costs on this machine, whoever does it.
+[[nodiscard]] locker one_fair_mutex();
 [[nodiscard]] rival_maker dlock();
 
 }  // namespace memory_rivals

@@ -19,6 +19,7 @@ contest throughput(const server_rivals& server, int threads) {
     const auto by = [&](std::string name, std::string id, const rival_maker& make, std::string goal = {}) {
         return contender{std::move(name), std::move(id), all_at_once(threads, make), std::move(goal)};
     };
+    const auto no_server = memory_rivals::one_fair_mutex();
     return {
         .where = server.where(),
         .id = server.id() + "/threads/" + std::to_string(threads),
@@ -30,6 +31,7 @@ contest throughput(const server_rivals& server, int threads) {
                 by("dlock, lock_manager with one connection", "dlock_managed", server.through_one_manager(how::lock),
                    threads == 16 && server.id() == "postgresql" ? "threads" : ""),
                 by("dlock, a session per thread", "dlock", server.on_a_session(how::lock)),
+                by(no_server.name, no_server.id, no_server.make),
             },
         .pace = {.cycles = 1},
         .plot = server.id() + "_threads",
