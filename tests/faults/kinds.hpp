@@ -11,6 +11,8 @@
 // | begin, end    | around a hold: of the transaction, if there is one. end(false) rolls back  |
 // | releases      | whether unlock() exists; otherwise end() releases                          |
 // | of_files      | whether locks are files, which can be taken away under a session           |
+// | stops         | whether waits are asked to stop, too: a PgBouncer of 1.18 to 1.20 may end  |
+// |               | when it hears of a cancel, https://github.com/pgbouncer/pgbouncer/pull/927 |
 // | managed       | whether a process has a lock_manager, whose threads are workers; then also |
 // | Kind::manager | its type; connect(url) makes a session for it, and id(session) knows it    |
 #pragma once
@@ -118,12 +120,13 @@ private:
 };
 
 /// Waits in the server's queue.
-template <class Session, class Lock, bool Shares, bool Releases = true>
+template <class Session, class Lock, bool Shares, bool Releases = true, bool Stops = true>
 struct blocking {
     using session = Session;
     using origin = const std::string&;
     using lock = Lock;
-    static constexpr bool shares = Shares, releases = Releases, of_files = std::is_same_v<Session, sqlite_session>, managed = false;
+    static constexpr bool shares = Shares, releases = Releases, stops = Stops, managed = false;
+    static constexpr bool of_files = std::is_same_v<Session, sqlite_session>;
     static auto make(session& on, const std::string& name) { return std::make_unique<lock>(on.get(), name); }
 };
 
@@ -152,15 +155,16 @@ struct managed_kind {
     private:
         manager& manager_;
     };
-    static constexpr bool shares = Backend::has_shared, releases = true, of_files = false, managed = true;
+    static constexpr bool shares = Backend::has_shared, releases = true, stops = true, of_files = false, managed = true;
     static auto make(session& on, const std::string& name) { return std::make_unique<lock>(on.get(), name); }
     static auto connect(const std::string& url) { return Backend::connect(url); }
     static std::uint64_t id(soci::session& db) { return Id(db); }
 };
 
 using postgresql_kind = blocking<postgresql_session, postgresql::fenced_lock, true>;
-using postgresql_pooled_kind = blocking<postgresql_pooled_session, postgresql::fenced_lock, true>;
 using postgresql_transaction_kind = blocking<postgresql_transaction_session, postgresql::transaction_lock, true, false>;
+using postgresql_pooled_kind = blocking<postgresql_pooled_session, postgresql::fenced_lock, true, true, false>;
+using postgresql_pooled_transaction_kind = blocking<postgresql_transaction_session, postgresql::transaction_lock, true, false, false>;
 using postgresql_managed_kind = managed_kind<postgresql::pipelined_advisory, postgresql::managed_lock, postgresql_id>;
 using mysql_kind = blocking<mysql_session, mysql::fenced_lock, false>;
 using mysql_managed_kind = managed_kind<mysql::pipelined_named, mysql::managed_lock, mysql_id>;
@@ -173,6 +177,7 @@ bool with_kind(const std::string& name, Run run) {
     else if (name == "postgresql_poll") run.template operator()<polling<postgresql_kind>>();
     else if (name == "postgresql_pooled") run.template operator()<postgresql_pooled_kind>();
     else if (name == "postgresql_pooled_poll") run.template operator()<polling<postgresql_pooled_kind>>();
+    else if (name == "postgresql_pooled_transaction") run.template operator()<postgresql_pooled_transaction_kind>();
     else if (name == "postgresql_transaction") run.template operator()<postgresql_transaction_kind>();
     else if (name == "postgresql_managed") run.template operator()<postgresql_managed_kind>();
     else if (name == "mysql") run.template operator()<mysql_kind>();

@@ -91,7 +91,7 @@ class behind_pgbouncer : public on_postgresql {
 public:
     std::string where() const override { return pooler_.url(); }
     std::vector<std::string> kinds() const override {
-        return {"postgresql_pooled", "postgresql_pooled", "postgresql_pooled_poll", "postgresql_transaction"};
+        return {"postgresql_pooled", "postgresql_pooled", "postgresql_pooled_poll", "postgresql_pooled_transaction"};
     }
 
 private:

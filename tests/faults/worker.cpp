@@ -169,7 +169,7 @@ private:
         const auto wait = std::chrono::microseconds{random(8'000)};
         std::stop_source ended{std::nostopstate};
         std::jthread by_somebody_else;
-        if (way != 0 && random(6) == 0) {
+        if (Kind::stops && way != 0 && random(6) == 0) {
             ended = std::stop_source{};
             by_somebody_else = std::jthread{[ended, after = std::chrono::microseconds{random(4'000)}]() mutable {
                 std::this_thread::sleep_for(after);
