@@ -28,6 +28,7 @@ struct goal {
     double bound = 0;  ///< at most that, but of a speed-up at least that
     bench::unit unit = bench::unit::microseconds;  ///< of the bound, unless it is a ratio or a speed-up
     std::string_view remark = {};
+    std::string_view bounded_by = {};  ///< shown when it is missed: what a profile has said
 };
 
 [[nodiscard]] std::span<const goal> goals();

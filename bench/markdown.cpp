@@ -108,6 +108,7 @@ void print_contests(std::ostream& to, const std::vector<result>& all) {
 
 void print_goals(std::ostream& to, const std::vector<result>& all) {
     markdown_table table{{"figure", "measured", "goal", ""}};
+    std::string why;
     for (const auto& g : goals()) {
         const auto* const r = about(g, all);
         auto what = std::string{g.what};
@@ -117,8 +118,11 @@ void print_goals(std::ostream& to, const std::vector<result>& all) {
             continue;
         }
         table.add({what, r->error.empty() ? shown(g, *r) : "", bound(g), verdict(g, *r)});
+        if (r->error.empty() && !is_met(g, *r) && !g.bounded_by.empty()) {
+            why += "\nWhat bounds it: " + std::string{g.what} + ".\n" + std::string{g.bounded_by} + '\n';
+        }
     }
-    to << table;
+    to << table << why;
 }
 
 }  // namespace dlock::bench

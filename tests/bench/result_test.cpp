@@ -126,6 +126,18 @@ TEST(Goals, HaveALineEachMeasuredOrNot) {
     EXPECT_NE(line_of("mysql/managed").find("not measured"), text.npos);
 }
 
+TEST(Goals, ThatAreMissedAreExplainedIfAnybodyKnowsWhy) {
+    const auto& threads = *find_goal("threads");
+    ASSERT_FALSE(threads.bounded_by.empty());
+    const auto page = [&](double speed_up) {
+        std::ostringstream text;
+        print_goals(text, {of("threads", 1 / speed_up)});
+        return text.str();
+    };
+    EXPECT_NE(page(threads.bound - 1).find(threads.bounded_by), std::string::npos);
+    EXPECT_EQ(page(threads.bound + 1).find(threads.bounded_by), std::string::npos);
+}
+
 TEST(Tables, HaveALineForEachContender) {
     auto yardstick = of("", 1);
     yardstick.name = "libpq";
