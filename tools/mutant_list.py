@@ -54,6 +54,7 @@ MEMORY_TEST = "//tests/memory:memory_test"
 LEASE_TEST = "//tests/faults:lease_test"
 HISTORIES = "//tests/faults:history_fault_test"
 LOSS_TEST = "//tests/faults:loss_test"
+SERVER_FAULT = "//tests/faults:server_fault_test"
 MANAGER_TEST = "//tests/lock_manager:lock_manager_test"
 PREFLIGHT_TEST = "//tests/faults:preflight_test"
 
@@ -119,8 +120,8 @@ MUTANTS = [
            [(MANAGER, "if (hands_over) admit(e, woken);", "while (hands_over && !e.queue.empty()) admit(e, woken);")]),
     Mutant("a reader's lock is handed over to a writer", HISTORIES, "*NoTwoHold*/PostgreSqlManaged",
            [(MANAGER, " && e.queue.front().wanted == e.held_in && ", " && ")]),
-    Mutant("who has lost a lock gives back that of the next thread", HISTORIES, "*NoTwoHold*Managed",
-           [(MANAGER, "at->second.epoch == g.epoch", "at->second.epoch >= g.epoch")]),
+    Mutant("who has lost a lock gives back that of the next thread", CORE_TEST, "ManagedKeys.*",
+           [("dlock/detail/managed_keys.hpp", "at->second.epoch == epoch", "at->second.epoch >= epoch")]),
 
     # --- leases and losses
     Mutant("heartbeat stopped", LEASE_TEST, "Lease/*.IsKeptAlive*",
@@ -140,6 +141,12 @@ MUTANTS = [
            [(POSTGRESQL_CONNECTION, "if (losses_) losses_->raise();", "")]),
     Mutant("loss never signalled, by who notices first, mysql", MYSQL_TEST, "*APooledSessionGoesBack*",
            [(MYSQL_CONNECTION, "if (losses_) losses_->raise();", "")]),
+    Mutant("a session that the driver has left stays, postgresql", SERVER_FAULT, "*HangsUp*PostgreSql",
+           [(POSTGRESQL_CONNECTION, "if (PQstatus(handle_) == CONNECTION_BAD) return sever();", "")]),
+    Mutant("a session that the driver has left stays, mysql, asked", SERVER_FAULT, "*HangsUp*AlsoWhileItIsWatched*MariaDb",
+           [(MYSQL_CONNECTION, "ours ? sever() : lose_all();", "")]),
+    Mutant("a session that the driver has left stays, mysql, closed", SERVER_FAULT, "*HangsUp*AlsoWhenItIsClosed*MariaDb",
+           [(MYSQL_CONNECTION, "    watch_.reset();", "")]),
 
     # --- postgresql
     Mutant("preflight always fine, postgresql, standby", POSTGRESQL_TEST, "PostgreSQL.AStandby*",
@@ -191,7 +198,7 @@ MUTANTS = [
     Mutant("preflight always fine, mysql, pooler", MYSQL_TEST, "*Loss.BehindAPoolerNothing*",
            [(MYSQL, "if (answer.id != on->id()) {", "if (false) {")]),
     Mutant("a lost lock is believed, mysql", MYSQL_TEST, "*Loss.OfAnIdleSession*",
-           [(MYSQL, "on.serves(session) && on.is_alive();", "on.serves(session);")]),
+           [(MYSQL, "on.still_serves(session);", "on.serves(session);")]),
     Mutant("unlock does nothing, mysql", MYSQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
            [(MYSQL, "const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view());",
              "const mysql::answer answer{{}, 1U};")]),
