@@ -60,8 +60,9 @@ bool prove(connection& on, const statement::request& what, bool keep) {
 
 }  // namespace
 
-void refuse(const connection& on, int backend_pid, const result& answer) {
+void refuse(connection& on, int backend_pid, const result& answer) {
     if (backend_pid != 0 && (answer.columns() == 1 || answer.integer(1) != on.known_backend_pid())) {
+        if (on.holds_something()) on.sever();
         throw lock_error{errc::unsupported,
                          "dlock: a pooler has put another server connection behind this session; its session-level locks are lost: "
                          "use transaction_lock, or pool_mode = session"};

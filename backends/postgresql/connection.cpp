@@ -91,8 +91,10 @@ bool connection::scrub(soci::session& session) noexcept {
     if (handle == nullptr || has_ended(handle)) return false;
     const auto* const at = events::find(handle);
     if (PQtransactionStatus(handle) != PQTRANS_IDLE) (void)result{PQexec(handle, "ROLLBACK")};
-    if (at != nullptr && !(*at)->held_.empty()) (void)result{PQexec(handle, "SELECT pg_advisory_unlock_all()")};
-    const bool clean = PQtransactionStatus(handle) == PQTRANS_IDLE;
+    const auto unlock_all = [&] { return result{PQexec(handle, "SELECT pg_advisory_unlock_all()")}.ok(); };
+    // Twice: somebody's cancel may have come for what was done before.
+    const bool unlocked = at == nullptr || (*at)->held_.empty() || unlock_all() || unlock_all();
+    const bool clean = unlocked && PQtransactionStatus(handle) == PQTRANS_IDLE;
     if (at != nullptr) clean ? (*at)->lose_all() : (*at)->sever();
     return clean;
 }
@@ -188,8 +190,12 @@ void connection::assume_session_pooling() {
 
 connection::held_lock* connection::find(const postgresql::key& key) noexcept {
     auto* const lock = held_.find(key);
-    if (lock == nullptr || lock->scope == scope::session || transaction_holds(*lock)) return lock;
-    remove(*lock);
+    if (lock == nullptr || lock->scope == scope::session) return lock;
+    switch (transaction_holds(*lock)) {
+        case certainty::yes: return lock;
+        case certainty::no: remove(*lock); break;
+        case certainty::unknown: break;
+    }
     return nullptr;
 }
 
@@ -239,14 +245,17 @@ void connection::set_release_pending(held_lock& lock) noexcept {
     lock.release_pending = true;
 }
 
-bool connection::transaction_holds(held_lock& lock) noexcept {
+/// An error releases what the transaction has locked, there and then, but for what it had locked before its last savepoint. The
+/// server answers no question until the transaction is rolled back, wholly or to the savepoint.
+connection::certainty connection::transaction_holds(held_lock& lock) noexcept {
     const auto status = PQtransactionStatus(handle_);
-    if (status == PQTRANS_IDLE) return false;
-    if (lock.rollbacks == rollbacks_) return true;
-    if (status != PQTRANS_INTRANS) return false;  // cannot be asked now: what is in doubt is not held
-    if (!statement::holds(*this, lock.key, lock.mode)) return false;
+    if (status == PQTRANS_IDLE) return certainty::no;
+    if (status == PQTRANS_INERROR) return certainty::unknown;
+    if (lock.rollbacks == rollbacks_) return certainty::yes;
+    if (status != PQTRANS_INTRANS) return certainty::unknown;
+    if (!statement::holds(*this, lock.key, lock.mode)) return certainty::no;
     lock.rollbacks = rollbacks_;
-    return true;
+    return certainty::yes;
 }
 
 void connection::send_pending() noexcept {

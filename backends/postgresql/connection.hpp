@@ -69,7 +69,8 @@ public:
         std::uint64_t rollbacks = 0;  ///< how many ends of transactions had been seen at the grant
     };
 
-    /// The lock on a key, or null. Forgets a transaction-level lock whose transaction has ended.
+    /// The lock on a key, or null. Forgets a transaction-level lock whose transaction has ended; while it cannot be known whether
+    /// the transaction still has it, it is not found.
     [[nodiscard]] held_lock* find(const postgresql::key& key) noexcept;
     /// The same if it was this grant.
     [[nodiscard]] held_lock* find(const postgresql::key& key, std::uint64_t serial) noexcept;
@@ -84,6 +85,7 @@ public:
     [[nodiscard]] std::stop_token lost(std::uint64_t serial);
     /// Makes room, so that remember() cannot throw after the server has granted.
     void reserve_one() { reserve(1); }
+    [[nodiscard]] bool holds_something() const noexcept { return !held_.empty(); }
     void reserve(std::size_t more) { held_.reserve(more); }
 
     /// The server takes no statement now: release_pending() is to release it.
@@ -119,7 +121,8 @@ private:
     void saw(PGresult* result) noexcept;
     void end() noexcept;
     void lose_all() noexcept;
-    bool transaction_holds(held_lock& lock) noexcept;
+    enum class certainty : std::uint8_t { yes, no, unknown };
+    certainty transaction_holds(held_lock& lock) noexcept;
     void remove(held_lock& lock) noexcept;
     void send_pending() noexcept;
     std::vector<postgresql::key> keys_of(std::uint64_t serial);

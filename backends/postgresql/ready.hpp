@@ -17,7 +17,8 @@ namespace dlock::postgresql {
 /// \throws lock_error  lost, unsupported
 [[nodiscard]] std::shared_ptr<connection> ready(soci::session& session, scope where);
 
-/// Why a statement has answered NULL: another backend than `backend_pid` has it, or the transaction is of the wrong kind.
-[[noreturn]] void refuse(const connection& on, int backend_pid, const result& answer);
+/// Why a statement has answered NULL: another backend than `backend_pid` has it, which loses what is held, or the transaction is
+/// of the wrong kind.
+[[noreturn]] void refuse(connection& on, int backend_pid, const result& answer);
 
 }  // namespace dlock::postgresql

@@ -137,7 +137,7 @@ result with_keys(connection& on, const char* sql, keys of) {
 released try_release(connection& on, keys of, mode m, bool again) {
     if (on.handle() == nullptr) return released::lost;
     const auto status = PQtransactionStatus(on.handle());
-    if (status == PQTRANS_INERROR || status == PQTRANS_ACTIVE) return released::pending;
+    if (status == PQTRANS_INERROR || status == PQTRANS_ACTIVE || PQpipelineStatus(on.handle()) != PQ_PIPELINE_OFF) return released::pending;
     const prepared statement{operation::release_set, m, of.front().space};
     const auto as_text = [&] {
         const auto text = written(statement.text, '1', {text_array(of), "", std::to_string(on.known_backend_pid())});

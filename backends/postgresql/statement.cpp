@@ -180,7 +180,7 @@ result find_ghost(connection& on, const postgresql::key& key, mode m, bool relea
 released release(connection& on, const postgresql::key& key, mode m) noexcept {
     if (on.handle() == nullptr) return released::lost;
     const auto status = PQtransactionStatus(on.handle());
-    if (status == PQTRANS_INERROR || status == PQTRANS_ACTIVE) return released::pending;
+    if (status == PQTRANS_INERROR || status == PQTRANS_ACTIVE || PQpipelineStatus(on.handle()) != PQ_PIPELINE_OFF) return released::pending;
     const prepared statement{operation::release, m, key.space};
     const auto as_text = [&] {
         written text;

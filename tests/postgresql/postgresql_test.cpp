@@ -496,7 +496,50 @@ TEST_F(PostgreSQL, ABrokenPromiseAboutThePoolerIsSeen) {
     EXPECT_EQ(granted(onlooker_), 0);
 }
 
+TEST_F(PostgreSQL, AnotherServerConnectionBehindAPoolerIsTheLossOfWhatIsHeld) {
+    pgbouncer pooler{server_, pool_mode::transaction};
+    soci::session a{pooler.url()}, b{pooler.url()};
+    postgresql::assume_session_pooling(a);
+    lock x{a, "x"}, y{a, "y"};
+    ASSERT_TRUE(x.try_lock());
+    const auto lost = x.lost();
+    soci::transaction occupies{b};  // the server connection that holds it
+    b << "SELECT 1";
+    EXPECT_EQ(reason_of([&] { (void)y.try_lock(); }), errc::unsupported);
+    EXPECT_EQ(x.state(), lock_state::lost);
+    EXPECT_TRUE(lost.stop_requested());
+    pooler.stop();  // which has kept the server connection
+    await([&] { return granted(onlooker_) == 0; }, "it is free");
+}
+
+TEST_F(PostgreSQL, AReleaseInPipelineModeWaitsForItsEnd) {
+    soci::session a{server_.url()};
+    lock x{a, "x"}, y{a, "y"};
+    x.lock();
+    x.unlock();  // prepared by now
+    x.lock();
+    ASSERT_EQ(PQenterPipelineMode(raw(a)), 1);
+    EXPECT_EQ(unlock(x), std::errc::operation_in_progress);
+    ASSERT_EQ(PQexitPipelineMode(raw(a)), 1);
+    EXPECT_TRUE(y.try_lock());
+    EXPECT_EQ(granted(onlooker_), 1);
+}
+
 // --- pools
+
+TEST_F(PostgreSQL, APooledSessionThatCannotReleaseIsEnded) {
+    soci::connection_pool pool{1};
+    pool.at(0).open(server_.url());
+    std::unique_ptr<lock> forgotten;
+    {
+        pooled_session db{pool};
+        forgotten = std::make_unique<lock>(db, "x");
+        forgotten->lock();
+        PQenterPipelineMode(raw(pool.at(0)));  // in which nothing can be sent that is answered at once
+    }
+    EXPECT_FALSE(forgotten->owns_lock());
+    await([&] { return granted(onlooker_) == 0; }, "it is free");
+}
 
 TEST_F(PostgreSQL, APooledSessionGoesBackWithoutLocksAndTransactions) {
     soci::connection_pool pool{1};

@@ -270,6 +270,29 @@ TEST_F(Transaction, RollingBackToASavepointReleasesWhatCameAfterIt) {
     EXPECT_EQ(granted(onlooker_), 2);
 }
 
+TEST_F(Transaction, AnErrorReleasesAtOnceWhatTheTransactionHolds) {
+    transaction_lock mine{a_, "t"}, before{a_, "before"};
+    a_.begin();
+    mine.lock();
+    EXPECT_THROW(a_ << "SELECT 1/0", soci::soci_error);
+    EXPECT_FALSE(mine.owns_lock()) << "the transaction has not been rolled back yet";
+    soci::session b{server_.url()};
+    lock theirs{b, "t"};
+    EXPECT_TRUE(theirs.try_lock());
+    a_.rollback();
+    EXPECT_FALSE(mine.owns_lock());
+
+    a_.begin();
+    before.lock();
+    a_ << "SAVEPOINT here";
+    EXPECT_THROW(a_ << "SELECT 1/0", soci::soci_error);
+    EXPECT_FALSE(before.owns_lock()) << "nobody can say before it is rolled back";
+    a_ << "ROLLBACK TO SAVEPOINT here";
+    EXPECT_TRUE(before.owns_lock());
+    EXPECT_FALSE(lock(b, "before").try_lock());
+    a_.rollback();
+}
+
 TEST_F(Transaction, TheNextTransactionIsNotTheOneThatHeldIt) {
     transaction_lock t{a_, "t"};
     a_.begin();

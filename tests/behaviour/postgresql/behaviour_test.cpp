@@ -116,6 +116,15 @@ TEST_F(PostgreSQLBehaviour, AFailedStatementInsideATransactionAbortsItButForASav
     EXPECT_EQ(run(b_, "ROLLBACK TO SAVEPOINT s; RELEASE SAVEPOINT s; SELECT 1"), "1");
 }
 
+TEST_F(PostgreSQLBehaviour, AnErrorReleasesTheTransactionsLocksBeforeAnybodyRollsItBack) {
+    run(a_, "BEGIN; SELECT pg_advisory_xact_lock(1)");
+    EXPECT_EQ(run(a_, "SELECT 1/0"), "ERROR 22012");
+    EXPECT_EQ(held(a_), 0);
+    run(a_, "ROLLBACK; BEGIN; SELECT pg_advisory_xact_lock(1); SAVEPOINT s; SELECT pg_advisory_xact_lock(2)");
+    EXPECT_EQ(run(a_, "SELECT 1/0"), "ERROR 22012");
+    EXPECT_EQ(held(a_), 1) << "but for what it had locked before the savepoint";
+}
+
 TEST_F(PostgreSQLBehaviour, CaseAsksForTheLockOnlyWhenTheConditionHolds) {
     EXPECT_EQ(run(a_, "SELECT CASE WHEN pg_backend_pid() = 0 THEN pg_advisory_lock(1) IS NOT NULL END"), "");
     EXPECT_EQ(held(a_), 0);
