@@ -97,7 +97,7 @@ public:
         check_ = first->pipe.checker();
     }
 
-    /// As close(). \pre no thread is in a member, and the lock objects are gone or will only be destroyed
+    /// As close(). \pre no thread is in a member, and no lock object that has a grant lives on
     ~lock_manager() { close(); }
     lock_manager(const lock_manager&) = delete;
     lock_manager& operator=(const lock_manager&) = delete;
@@ -106,7 +106,9 @@ public:
     /// when the connections are closed.
     void close() noexcept { (void)close(std::chrono::milliseconds::zero()); }
 
-    /// As close(), but first waits, `longest` at most, until what is held has been given back. False: something was not.
+    /// As close(), but first waits, `longest` at most, until what is held has been given back. False: something was not. What is
+    /// on its way to the server or opens a connection then is still waited for. Another thread that closes cuts it short.
+    /// \throws std::invalid_argument  not a number
     template <class Rep, class Period>
     bool close(std::chrono::duration<Rep, Period> longest) {
         return shut(deadline::after(longest));
@@ -143,11 +145,11 @@ private:
         if (stop.stop_requested()) throw cancelled();
         guard locked{mutex_};
         if (closed_) throw over();
-        entry& e = keys_.find_or_make(k);
-        if (e.now == entry::is::held && e.held_in == mode::shared && m == mode::shared && e.queue.empty() && has_turn(e)) {
-            ++e.holders;
-            return next_of(e);
+        if (m == mode::shared) {
+            if (auto joined = join(locked, k)) return joined;
+            if (closed_) throw over();
         }
+        entry& e = keys_.find_or_make(k);
         if (e.now != entry::is::free) {
             if (!until) return std::nullopt;
             waiter self{m};
@@ -268,6 +270,49 @@ private:
         if (!e.queue.empty()) woken.rouse(e.queue.front());
     }
 
+    static bool readers_are_next(const entry& e) noexcept {
+        return e.now == entry::is::held && e.held_in == mode::shared && !e.queue.empty() && e.queue.front().wanted == mode::shared;
+    }
+
+    /// Readers of this process share what the server has granted to one of them. Nothing: there is nobody to join, or it is
+    /// somebody else's turn.
+    std::optional<grant_type> join(guard& locked, const key_type& k) {
+        for (bool asked = false;; asked = true) {
+            entry* const e = keys_.find(k);
+            if (e == nullptr || e->now != entry::is::held || e->held_in != mode::shared || !e->queue.empty()) return std::nullopt;
+            if (asked || has_turn(*e)) {
+                ++e->holders;
+                return next_of(*e);
+            }
+            if (!goes_on(locked, *e, k)) return std::nullopt;
+        }
+    }
+
+    /// Their turn is over, which matters only to somebody who waits at the server. A try on another connection finds out: unlike
+    /// one on their own, it stands behind who waits. If there is nobody, the turn begins anew. \post e may be gone
+    bool goes_on(guard& locked, const entry& e, const key_type& k) {
+        const auto epoch = e.epoch;
+        try {
+            const auto c = roster_.pick_other(locked, e.on);
+            if (!c) return false;
+            const in_use used{*c};
+            const bool nobody_waits = unlocked(locked, [&] {
+                if (!c->pipe.try_acquire(k, mode::shared)) return false;
+                if (c->pipe.release(k, mode::shared) == 0) lose(c);
+                else (void)c->pipe.holders(k);  // its answer comes behind the release, which must not be in the way of others
+                return true;
+            });
+            if (!nobody_waits) return false;
+        } catch (const lock_error&) {
+            return false;
+        }
+        if (entry* const still = keys_.find_held(k, epoch)) {
+            still->hand_overs = 0;
+            still->turn_ends = deadline::after(options_.turn);
+        }
+        return true;
+    }
+
     /// Nobody holds it any more: the first in the queue asks the server, or the entry is free.
     void settle(entry& e, detail::wake_list& woken) noexcept {
         e.epoch = 0;
@@ -296,9 +341,12 @@ private:
             if (!leaving) continue;
             locked.lock();
             if (self.queued) {
+                detail::wake_list others;
                 e.queue.remove(self);
                 --waiters_;
+                if (readers_are_next(e) && has_turn(e)) admit(e, others);  // a writer may have been in their way
                 locked.unlock();
+                others.wake();
                 if (stop.stop_requested()) throw cancelled();
                 return;
             }
@@ -331,7 +379,7 @@ private:
     /// Locked when it returns and when it throws, unlocked while it waits.
     std::optional<grant_type> ask(guard& locked, entry& e, const key_type& k, mode m, std::optional<deadline> until,
                                   const std::stop_token& stop, detail::wake_list& woken) {
-        const auto reachable_until = deadline::after(options_.reconnect_for);
+        std::optional<deadline> reachable_until;  // from when the server did not answer
         std::optional<detail::either_stop> ended;  // by the caller or by close(); only who waits pays for it
         unsigned pauses = 0;
         for (std::size_t broken = 0;;) {
@@ -341,6 +389,7 @@ private:
             try {
                 c = roster_.pick(locked, e.on);
                 if (tries(locked, c, k, m)) return hold(e, m, c, woken);
+                reachable_until.reset();
                 if (!until || until->expired()) return std::nullopt;
                 if (!ended) ended.emplace(stop, closing_.get_token());
                 if (const auto spare = roster_.check_out(locked)) {
@@ -351,9 +400,10 @@ private:
             } catch (const lock_error& error) {
                 if (closed_) throw over();
                 if (error.reason() != errc::lost) throw;
+                if (!reachable_until) reachable_until = deadline::after(options_.reconnect_for);
                 if (c) unlocked(locked, [&] { lose(c); });
                 if (c && ++broken <= options_.connections) continue;  // another one, or a new one, may well be fine
-                if (!until || until->expired() || reachable_until.expired()) throw;
+                if (!until || until->expired() || reachable_until->expired()) throw;
                 if (!ended) ended.emplace(stop, closing_.get_token());
             }
             unlocked(locked, [&] { pause(pauses++, *until, *ended); });
@@ -403,7 +453,7 @@ private:
         e.on = c;
         ++c->held;
         ++held_;
-        if (m == mode::shared && !e.queue.empty() && e.queue.front().wanted == mode::shared) admit(e, woken);
+        if (readers_are_next(e)) admit(e, woken);
         return next_of(e);
     }
 
@@ -436,6 +486,7 @@ private:
             if (e.on != c) return;
             if (e.now == entry::is::held) {
                 --held_;
+                all_given_back_ = all_given_back_ && !closed_;
                 settle(e, woken);
             }
             e.on.reset();  // never the last: whoever calls has one
@@ -444,6 +495,7 @@ private:
         locked.unlock();
         woken.wake();
         c->losses.raise_for_good();
+        c->told = true;
     }
 
     // --- answers
@@ -488,19 +540,20 @@ private:
         woken.wake();
         closing_.request_stop();
         locked.lock();
-        const auto all_given_back = [&] { return held_ == 0; };
-        if (until.is_never()) settled_.wait(locked, all_given_back);
-        else settled_.wait_until(locked, until.time(), all_given_back);
-        const bool given_back = all_given_back();
+        const auto nothing_held = [&] { return held_ == 0; };
+        if (until.is_never()) settled_.wait(locked, nothing_held);
+        else settled_.wait_until(locked, until.time(), nothing_held);
         settled_.wait(locked, [&] { return busy_ == 0; });
         const auto connections = roster_.connections();
         locked.unlock();
         for (const auto& c : connections) lose(c);
         locked.lock();
-        roster_.bury(locked);
+        const bool given_back = all_given_back_;
+        roster_.bury_all(locked);
+        auto housekeeper = std::exchange(housekeeper_, {});  // of several who close, one gets it
         locked.unlock();
-        housekeeper_.request_stop();
-        if (housekeeper_.joinable()) housekeeper_.join();
+        housekeeper.request_stop();
+        if (housekeeper.joinable()) housekeeper.join();
         return given_back;
     }
 
@@ -520,6 +573,7 @@ private:
     std::uint64_t last_ticket_ = 0;
     bool closed_ = false;
     bool answers_due_ = false;
+    bool all_given_back_ = true;  ///< what was held when it was closed
     std::stop_source closing_;
     std::condition_variable settled_;
     std::condition_variable_any housekeeping_;

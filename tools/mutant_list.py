@@ -121,7 +121,7 @@ MUTANTS = [
     Mutant("a reader's lock is handed over to a writer", HISTORIES, "*NoTwoHold*/PostgreSqlManaged",
            [(MANAGER, " && e.queue.front().wanted == e.held_in && ", " && ")]),
     Mutant("who has lost a lock gives back that of the next thread", CORE_TEST, "ManagedKeys.*",
-           [("dlock/detail/managed_keys.hpp", "at->second.epoch == epoch", "at->second.epoch >= epoch")]),
+           [("dlock/detail/managed_keys.hpp", "e->epoch == epoch", "e->epoch >= epoch")]),
 
     # --- leases and losses
     Mutant("heartbeat stopped", LEASE_TEST, "Lease/*.IsKeptAlive*",

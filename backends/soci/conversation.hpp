@@ -138,6 +138,8 @@ private:
             hand_out(std::move(*next));
         }
         if (!wire_.open()) end();
+        // Whoever was told to read may just have got its answer here instead, and does not read then.
+        if (reading_ == nullptr) leave_the_reading();
     }
 
     void hand_out(answer said) noexcept {

@@ -55,10 +55,16 @@ public:
         return e;
     }
 
+    /// Null: nobody holds it, wants it, or has just released it.
+    [[nodiscard]] entry* find(const Key& k) noexcept {
+        const auto at = table_.find(k);
+        return at != table_.end() ? &at->second : nullptr;
+    }
+
     /// If it is held, by this of the server's grants; otherwise null.
     [[nodiscard]] entry* find_held(const Key& k, std::uint64_t epoch) noexcept {
-        const auto at = table_.find(k);
-        return at != table_.end() && at->second.epoch == epoch && at->second.now == entry::is::held ? &at->second : nullptr;
+        auto* const e = find(k);
+        return e != nullptr && e->epoch == epoch && e->now == entry::is::held ? e : nullptr;
     }
 
     void set_free(entry& e) noexcept {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -41,7 +42,8 @@ public:
         unsigned users = 0;    ///< threads that are about to send, or await an answer
         bool waiting = false;  ///< in the server's queue; nothing else may be sent
         bool over = false;     ///< has ended; no longer in the roster
-        loss_signal losses;    ///< of the locks that it holds
+        std::atomic<bool> told = false;  ///< and every lock on it has been told
+        loss_signal losses;              ///< of the locks that it holds
         std::optional<std::stop_callback<std::function<void()>>> on_loss;
     };
     using handle = std::shared_ptr<connection>;
@@ -52,7 +54,6 @@ public:
     roster(connector connect, std::size_t most, std::function<void(const handle&)> lost)
         : connect_{std::move(connect)}, most_{most}, lost_{std::move(lost)} {
         connections_.reserve(most_);
-        ended_.reserve(most_);
     }
 
     /// A connection for what does not wait: `preferred` if it can be, else the one with the fewest users; opened if there is
@@ -69,6 +70,17 @@ public:
             if (connections_.size() + opening_ < most_) return used(open(locked, false));
             opened_.wait(locked);
         }
+    }
+
+    /// Another one than `on`, for what does not wait; opened if there is none. Null: there can be none. Counts as pick() does.
+    /// \throws lock_error  as pick()
+    handle pick_other(guard& locked, const handle& on) {
+        handle best;
+        for (const auto& c : connections_) {
+            if (c != on && is_free(*c) && (!best || c->users < best->users)) best = c;
+        }
+        if (best) return used(best);
+        return connections_.size() + opening_ < most_ ? used(open(locked, false)) : nullptr;
     }
 
     /// A connection to wait on, which holds nothing; null when none can be spared.
@@ -105,18 +117,7 @@ public:
     }
 
     /// After this no callback for a connection that was taken out runs, or will. Without the mutex, but for a moment.
-    void bury(guard& locked) {
-        std::vector<handle> ended;
-        ended.reserve(most_);
-        ended.swap(ended_);
-        locked.unlock();
-        for (const auto& c : ended) {
-            c->on_loss.reset();
-            c->pipe.sever();
-        }
-        ended.clear();
-        locked.lock();
-    }
+    void bury_all(guard& locked) { bury(locked, std::exchange(ended_, {})); }
 
     [[nodiscard]] const std::vector<handle>& connections() const noexcept { return connections_; }
 
@@ -132,10 +133,34 @@ private:
         return std::ranges::any_of(connections_, [&](const handle& other) { return other != c && is_free(*other); });
     }
 
+    static void bury(guard& locked, std::vector<handle> ended) {
+        locked.unlock();
+        for (const auto& c : ended) {
+            c->on_loss.reset();
+            c->pipe.sever();
+        }
+        ended.clear();
+        locked.lock();
+    }
+
+    /// Those whose callback is done with its user's callbacks, which may well wait for whoever opens a connection.
+    std::vector<handle> told() {
+        std::vector<handle> found;
+        found.reserve(ended_.size());
+        std::erase_if(ended_, [&](const handle& c) {
+            if (!c->told) return false;
+            found.push_back(c);
+            return true;
+        });
+        return found;
+    }
+
     handle open(guard& locked, bool to_wait) {
         if (failed_ && !retry_at_.expired()) throw *failed_;
+        ended_.reserve(ended_.size() + most_);  // remove() cannot throw
+        auto ended = told();
         ++opening_;
-        bury(locked);
+        bury(locked, std::move(ended));
         locked.unlock();
         handle made;
         try {

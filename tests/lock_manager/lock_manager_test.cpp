@@ -468,6 +468,26 @@ TYPED_TEST(LockManager, AConnectionThatHasEndedLeavesWhoHasTheNumberOfItsSocketA
     }
 }
 
+TYPED_TEST(LockManager, ACallbackThatHearsOfALossMayWaitForTheNextHolder) {
+    typename TestFixture::manager locks{this->url(), {.connections = 2}};
+    typename TestFixture::lock mine{locks, "k"}, again{locks, "k"};
+    mine.lock();
+    auto next = std::async(std::launch::async, [&] {
+        typename TestFixture::lock theirs{locks, "k"};
+        const std::scoped_lock held{theirs};
+    });
+    await([&] { return locks.waiters() == 1; }, "somebody waits");
+    std::promise<void> had_it;
+    const std::stop_callback told{mine.lost(), [&] {
+                                      again.lock();
+                                      again.unlock();
+                                      had_it.set_value();
+                                  }};
+    for (const auto& session : this->onlooker_.sessions()) this->onlooker_.kill(session);
+    had_it.get_future().get();
+    next.get();
+}
+
 TYPED_TEST(LockManager, AWaitGoesOnOnANewConnection) {
     typename TestFixture::manager locks{this->url()};
     const auto other = this->somebody_else();
@@ -490,6 +510,33 @@ TYPED_TEST(LockManager, AWaitGoesOnOnANewConnection) {
     other->mine.unlock();
     waiting.get();
     mine.unlock();
+}
+
+TYPED_TEST(LockManager, HowLongTheServerMayBeAwayCountsFromWhenItWasMissed) {
+    std::atomic<int> failures = 0;
+    const auto connect = [&, url = this->url()] {
+        if (failures > 0 && failures-- > 0) throw lock_error{errc::lost, "away"};
+        return TypeParam::backend::connect(url);
+    };
+    typename TestFixture::manager locks{connect, {.reconnect_for = 200ms}};
+    auto other = this->somebody_else();
+    other->mine.lock();
+    const auto theirs = this->onlooker_.session_of(other->db);
+    auto waiting = std::async(std::launch::async, [&] {
+        typename TestFixture::lock mine{locks, "k"};
+        mine.lock();
+        mine.unlock();
+    });
+    this->await_waiter();
+    std::this_thread::sleep_for(300ms);  // longer than that
+    failures = 2;
+    for (const auto& session : this->onlooker_.sessions()) {
+        if (session != theirs) this->onlooker_.kill(session);
+    }
+    await([&] { return failures == 0; }, "it has tried again");
+    this->await_waiter();
+    other->mine.unlock();
+    waiting.get();
 }
 
 TYPED_TEST(LockManager, AServerThatComesBackIsUsedAgainAndOneThatDoesNotIsLost) {
@@ -531,6 +578,17 @@ TYPED_TEST(LockManager, CloseReleasesEverythingAndEndsEveryWait) {
     EXPECT_EQ(reason_of([&] { (void)held.try_lock(); }), errc::cancelled);
     other->mine.unlock();
     await([&] { return this->onlooker_.held() == 0; }, "the server has released it");
+}
+
+TYPED_TEST(LockManager, OneWhoClosesAtOnceCutsShortOneWhoWaitsForTheHolders) {
+    typename TestFixture::manager locks{this->url()};
+    typename TestFixture::lock mine{locks, "k"}, other{locks, "a"};
+    mine.lock();
+    auto patient = std::async(std::launch::async, [&] { return locks.close(1h); });
+    await([&] { return reason_of([&] { (void)(other.try_lock() && (other.unlock(), true)); }) == errc::cancelled; }, "it is closed");
+    locks.close();
+    EXPECT_FALSE(patient.get()) << "nobody has given it back";
+    EXPECT_EQ(mine.state(), lock_state::lost);
 }
 
 TYPED_TEST(LockManager, CloseCanWaitForTheHolders) {
@@ -600,6 +658,48 @@ TEST_F(SharedLockManager, ReadersThatComeAndGoDoNotStarveAWriterOfAnotherProcess
         other->mine.unlock();
     }
     enough = true;
+}
+
+TEST_F(SharedLockManager, ReadersShareForAsLongAsNobodyWaitsAtTheServer) {
+    postgresql::lock_manager locks{url(), {.connections = 3, .turn = 0ms}};  // which is always over
+    postgresql::managed_lock a{locks, "k"}, b{locks, "k"}, c{locks, "k"};
+    a.lock_shared();
+    EXPECT_TRUE(b.try_lock_shared());
+    const auto writer = somebody_else();
+    auto writes = std::async(std::launch::async, [&] { writer->mine.lock(); });
+    await_waiter();
+    EXPECT_FALSE(c.try_lock_shared()) << "it is the writer's turn";
+    EXPECT_FALSE(c.try_lock_shared_for(1ms));
+    a.unlock_shared();
+    b.unlock_shared();
+    writes.get();
+    writer->mine.unlock();
+    EXPECT_TRUE(c.try_lock_shared_for(10s));
+    c.unlock_shared();
+    EXPECT_TRUE(a.try_lock()) << "what had been asked for meanwhile has been given back";
+    a.unlock();
+}
+
+TEST_F(SharedLockManager, ReadersComeInWhenTheWriterInFrontOfThemGivesUp) {
+    postgresql::lock_manager locks{url(), {.turn = 1h}};
+    postgresql::managed_lock reader{locks, "k"};
+    reader.lock_shared();
+    std::stop_source enough;
+    auto writer = std::async(std::launch::async, [&] {
+        postgresql::managed_lock mine{locks, "k"};
+        return reason_of([&] { mine.lock(enough.get_token()); });
+    });
+    await([&] { return locks.waiters() == 1; }, "the writer waits");
+    auto behind = std::async(std::launch::async, [&] {
+        postgresql::managed_lock mine{locks, "k"};
+        mine.lock_shared();
+        mine.unlock_shared();
+    });
+    await([&] { return locks.waiters() == 2; }, "a reader waits behind it");
+    enough.request_stop();
+    EXPECT_EQ(writer.get(), errc::cancelled);
+    behind.get();
+    reader.unlock_shared();
 }
 
 TEST_F(SharedLockManager, ReadersBehindAWriterComeTogether) {

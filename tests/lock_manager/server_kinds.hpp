@@ -32,6 +32,7 @@ struct on_postgresql {
     using managed_lock = postgresql::managed_lock;
     using plain_lock = postgresql::lock;
 
+    static constexpr const char* own_session = "SELECT pg_backend_pid()::text";
     static constexpr const char* waiters = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
     static constexpr const char* held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
     static std::string kill(const std::string& session) { return "SELECT pg_terminate_backend(" + session + ")::text"; }
@@ -51,6 +52,7 @@ struct on_mariadb {
     using managed_lock = mysql::managed_lock;
     using plain_lock = mysql::lock;
 
+    static constexpr const char* own_session = "SELECT CAST(CONNECTION_ID() AS CHAR)";
     static constexpr const char* waiters = "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'";
     /// Of the names that the tests use; nobody lists the locks of a MariaDB without its plugins.
     static constexpr const char* held =
@@ -73,6 +75,12 @@ public:
         std::vector<std::string> all(100);
         db_ << Kind::sessions, soci::into(all);
         return all;
+    }
+    /// As sessions() has it.
+    std::string session_of(soci::session& db) {
+        std::string id;
+        db << Kind::own_session, soci::into(id);
+        return id;
     }
     void kill(const std::string& session) { (void)execute(Kind::kill(session)); }
     void cancel(const std::string& session) { (void)execute(Kind::cancel(session)); }
