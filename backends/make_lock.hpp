@@ -44,10 +44,12 @@ struct sqlite_entry {
 
 inline constexpr registry<detail::postgresql_entry, detail::mysql_entry, detail::sqlite_entry> default_registry;
 
-/// Not locked yet. No round trip.
+/// Not locked yet. No round trip; for SQLite it creates the lock directory beside the database file unless it is there.
+/// Threads: one at a time uses `session` and the locks made from it, on SQLite too, where they share one sqlite::session.
 /// \pre `session` outlives the lock.
-/// \throws lock_error  unsupported: `servers` has no entry for this kind of server; lost: the session is not connected;
-///                     bad_key, as the lock itself
+/// \throws lock_error  unsupported: `servers` has no entry for this kind of server, or the SQLite database is in memory or
+///                     temporary, or a '"' is in its path; lost: the session is not connected; server_error: the lock
+///                     directory cannot be created; bad_key, as the lock itself
 template <class Registry = decltype(default_registry)>
 [[nodiscard]] any_lock make_lock(soci::session& session, std::string_view name, const Registry& servers = default_registry) {
     return servers.make(detail::backend_name(session), session, name);

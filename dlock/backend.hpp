@@ -23,7 +23,9 @@
 // | B::holders(s, k)                  | vector<holder>        | asks the server who holds k                                |
 //
 // The two acquiring functions either return with the lock held once by this session, or return nullopt or throw with
-// the lock proven not held: after every failed wait they ask the server, and where no answer can be had, they sever.
+// the lock proven not held: by the answer where it is a proof (a try that says no; a timeout, on MySQL and MariaDB), else by
+// asking the server, which releases what it granted all the same; and where no answer can be had, they sever. PostgreSQL's plain
+// locks keep a lock that was granted as they timed out: then it is held, and told.
 // They throw errc::already_owned when the session holds k in any mode, through whichever object.
 #pragma once
 

@@ -35,7 +35,8 @@ enum class errc {
 class lock_error : public std::system_error {
 public:
     /// \param what    one sentence: what was asked, which limit it hit, what to do instead
-    /// \param native  the server's own code (a SQLSTATE or an errno in decimal); empty when no server spoke
+    /// \param native  the server's own code: a SQLSTATE, MySQL's error number, SQLite's result code (extended where SQLite
+    ///                tells it); empty when no server spoke
     lock_error(errc reason, const std::string& what, std::string_view native = {})
         : std::system_error{make_error_code(reason), what}, native_{native} {}
 

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// A number that is larger than that of every earlier holder of any key on the same server.
+// A number that is larger than that of every earlier holder of any key in the same place: on one server (MySQL, MariaDB), in
+// one database (PostgreSQL), in one lock directory (SQLite).
 //
 // A lock cannot stop a holder that was paused, lost its session and runs on. The resource can: it remembers the largest
 // token it has seen and refuses smaller ones. Write the guard into the statement that does the work:
@@ -26,8 +27,8 @@ struct fencing_token {
     friend constexpr auto operator<=>(fencing_token, fencing_token) noexcept = default;
 };
 
-/// A backend whose grants come with a token, minted by the server after the grant and in the same statement:
-/// `B::token(grant)` gives it, noexcept.
+/// A backend whose grants come with a token, minted after the grant: by a server in the same statement, by SQLite from a file of
+/// its own while the lock is held. `B::token(grant)` gives it, noexcept.
 template <class B>
 concept fencing_backend = detail::acquires<B> && (requires(const typename B::grant_type& grant) {
     { B::token(grant) } noexcept -> std::same_as<fencing_token>;

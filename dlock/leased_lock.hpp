@@ -178,7 +178,7 @@ public:
     }
 
     /// Until then the server has not given the lock to anybody else, unless the session is ended by force. Moves on with
-    /// every heartbeat. Of a lock that is not held: some time in the past. No round trip.
+    /// every heartbeat. Of a lock that is not held: meaningless; ask owns_lock(). No round trip.
     [[nodiscard]] clock::time_point valid_until() const noexcept { return clock::time_point{clock::duration{valid_until_}}; }
 
     /// As basic_lock's; also told by the lease's end. Callbacks must not use this object.

@@ -42,7 +42,8 @@ class basic_lock : public detail::acquirer<Backend, KeyPolicy, WaitPolicy> {
 public:
     /// Not locked yet. No round trip.
     /// \pre `session` outlives this object.
-    /// \throws lock_error  bad_key when the key policy or this kind of server would refuse, fold or truncate the name
+    /// \throws lock_error  bad_key when the key policy or this kind of server would refuse, fold or truncate the name; lost,
+    ///                     unsupported where that depends on the server (MySQL, MariaDB): the session is not connected, or to another
     template <class Name>
         requires accepts_name<KeyPolicy, const Name&>
     basic_lock(typename base::session_type& session, const Name& name, WaitPolicy wait = WaitPolicy{}) : base{session, name, std::move(wait)} {}
@@ -62,7 +63,7 @@ public:
     }
 
     /// Gives the lock back. A lock that is not held, or is lost, is left alone: unlock(std::error_code&) tells.
-    /// Round trips: one.
+    /// Round trips: one; with one_by_one one per key; none on SQLite and in memory; a lock_manager's lock awaits none.
     void unlock() noexcept {
         if (this->grant_) (void)release_and_forget();
     }

@@ -9,6 +9,7 @@
 // | expression                    | returns                  | effect                                                      |
 // |-------------------------------|--------------------------|-------------------------------------------------------------|
 // | B::connect(text)              | shared_ptr<session_type> | a session that nobody else has; throws lock_error: lost     |
+// | std::hash<B::key_type>{}(k)   | size_t                   | finds a key in a table                                      |
 // | B::pipeline_type{session}     |                          | owns the session; throws lost, unsupported                  |
 // | p.checker()                   | function<void(key)>      | does as B::check(), and needs p no more                     |
 // | p.try_acquire(k, m)           | bool                     | one round trip. Throws with the lock proven not held        |

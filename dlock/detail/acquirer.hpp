@@ -38,15 +38,17 @@ public:
     /// A stop request ends the wait, also in the server's queue, with errc::cancelled.
     /// \throws lock_error  timed_out past the policy's at_most(); cancelled, deadlock, lost, exhausted, unsupported,
     ///                     server_error; already_owned when this object or another one holds the key on this session
-    /// Round trips: one (and on the first use of a session, those of its preflight).
+    /// Round trips: one, and on the first use of a session those of its preflight; with poll one per try, with one_by_one one
+    /// per key; none on SQLite, in memory, and where a lock_manager hands the lock on. A wait that fails may cost more: the
+    /// backend's page.
     void lock(std::stop_token stop = {}) { lock(mode::exclusive, stop); }
 
     /// Takes the lock if it is free. False: somebody else holds it, or waits for it in front of us.
-    /// \throws lock_error  as lock(), never timed_out. Round trips: one.
+    /// \throws lock_error  as lock(), never timed_out. Round trips: as lock().
     [[nodiscard]] bool try_lock() { return try_lock(mode::exclusive); }
 
     /// Waits for `wait` at most; zero and less is a try_lock(). Rounded up to the server's unit.
-    /// \throws lock_error  as try_lock(); std::invalid_argument for a duration that is not a number. Round trips: one.
+    /// \throws lock_error  as try_lock(); std::invalid_argument for a duration that is not a number. Round trips: as lock().
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& wait, std::stop_token stop = {}) {
         return acquire(mode::exclusive, deadline::after(wait), stop);
@@ -117,7 +119,9 @@ public:
     }
 
     /// Who holds this key now, whether through dlock or not; empty when nobody does.
-    /// \throws lock_error  lost, server_error. Round trips: one.
+    /// \throws lock_error  lost, server_error; unsupported, where the session takes no statement now; cancelled, also of a
+    ///                     lock_manager that is closed
+    /// Round trips: one; with one_by_one one per key; none on SQLite and in memory.
     [[nodiscard]] std::vector<holder> holders() const { return Backend::holders(session_, key_); }
 
     /// What the server locks: the name as the key policy turned it.
