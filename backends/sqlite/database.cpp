@@ -12,6 +12,7 @@
 
 #include <dlock/soci/native.hpp>
 #include <dlock/sqlite/error.hpp>
+#include <dlock/sqlite/standard_descriptors.hpp>
 
 namespace dlock::sqlite {
 namespace {
@@ -34,6 +35,9 @@ int errno_at(const fs::path& file) {
 }
 
 std::unique_ptr<soci::session> open(const fs::path& file, const std::string& vfs) {
+    if (!fill_standard_descriptors()) {
+        throw failure(SQLITE_CANTOPEN, errno, "put /dev/null in the place of a closed descriptor 0, 1 or 2, before opening " + file.string());
+    }
     const std::string name = vfs.empty() ? "" : "vfs=" + vfs + " ";
     try {
         return std::make_unique<soci::session>(soci::sqlite3, name + "dbname=\"" + file.string() + "\"");

@@ -53,6 +53,34 @@ TEST_F(SqliteProcess, ExcludesAnother) {
     EXPECT_EQ(process({"try", locks, "k", "shared"}).hear(), "yes");
 }
 
+/// As in a program that has closed its standard input, or was started without one.
+class without_stdin {
+public:
+    without_stdin() { ::close(STDIN_FILENO); }
+    ~without_stdin() {
+        ::dup2(saved_, STDIN_FILENO);
+        ::close(saved_);
+    }
+    without_stdin(const without_stdin&) = delete;
+    without_stdin& operator=(const without_stdin&) = delete;
+
+private:
+    int saved_ = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+};
+
+TEST_F(SqliteProcess, WithoutStandardInputKeepsItsLocks) {
+    session second{locks};
+    lock rival{second, "k"};
+    ours.lock();
+    {
+        const without_stdin closed;
+        EXPECT_FALSE(rival.try_lock());
+        EXPECT_GE(::fcntl(STDIN_FILENO, F_GETFD), 0) << "and the next who opens a file must not get it there";
+    }
+    EXPECT_TRUE(ours.owns_lock());
+    EXPECT_EQ(process({"try", locks, "k", "exclusive"}).hear(), "no") << "SQLite has opened the file there, and closed it again";
+}
+
 TEST_F(SqliteProcess, GivesItsLockOn) {
     process other{{"hold", locks, "k", "exclusive"}};
     ASSERT_EQ(other.hear(), "held");
