@@ -24,13 +24,15 @@ std::size_t lock_files::held() const noexcept {
 lock_files::connections::iterator lock_files::open(const key& k) {
     if (const auto known = by_key_.find(k.digest()); known != by_key_.end()) return known->second;
     while (idle_.size() >= most_idle) close(idle_.begin());
-    const auto at = idle_.emplace(idle_.end(), directory_ / k.file(), k, queues::line(queues_, k.digest()));
+    connections fresh;  // until by_key_, whose memory may be refused, knows it
+    const auto at = fresh.emplace(fresh.end(), directory_ / k.file(), k, queues::line(queues_, k.digest()));
     by_key_.emplace(at->of, at);
+    idle_.splice(idle_.end(), fresh);
     return at;
 }
 
 void lock_files::close(connections::iterator at) noexcept {
-    by_key_.erase(at->of);
+    if (const auto known = by_key_.find(at->of); known != by_key_.end() && known->second == at) by_key_.erase(known);
     (at->serial == 0 ? idle_ : held_).erase(at);
 }
 
