@@ -7,12 +7,23 @@
 #include <utility>
 
 #include <dlock/error.hpp>
-#include <dlock/sqlite/forks.hpp>
 
 namespace dlock::sqlite {
 
 lock_files::lock_files(std::filesystem::path directory)
-    : directory_{std::move(directory)}, queues_{queues::of(directory_)}, forks_{forks()} {}
+    : directory_{std::move(directory)}, queues_{queues::of(directory_)}, forks_{forks()} {
+    if (forked_while_engaged()) {
+        throw lock_error{errc::unsupported, "dlock: this process was forked while its parent held a SQLite lock, or asked for one, and "
+                                            "SQLite believes that the child has it; fork before anything is locked, or exec"};
+    }
+}
+
+lock_files::~lock_files() {
+    const engagement at_work;
+    fence_.reset();
+    idle_.clear();
+    held_.clear();
+}
 
 bool lock_files::in_forked_child() const noexcept { return forks() != forks_; }
 
@@ -54,10 +65,14 @@ bool lock_files::pass(connection& at, mode m, bool waits) {
 std::optional<grant> lock_files::acquire(const key& k, mode m, std::optional<deadline> until,
                                          const std::stop_token& stop) {
     if (in_forked_child()) {
-        throw lock_error{errc::lost, "dlock: a forked child cannot use the SQLite session of its parent; make one after the fork"};
+        throw lock_error{errc::lost, forked_while_engaged()
+                                         ? "dlock: a forked child cannot use the SQLite session of its parent, nor make one of its own when "
+                                           "the parent held a lock, or asked for one; fork before anything is locked, or exec"
+                                         : "dlock: a forked child cannot use the SQLite session of its parent; make one after the fork"};
     }
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
 
+    engagement at_work;
     std::optional<queue::place> in_line;  // from the first look on that found it locked; kept when the file is replaced
     for (int replaced = 0; replaced < 100;) {
         const auto at = open(k);
@@ -85,6 +100,7 @@ std::optional<grant> lock_files::acquire(const key& k, mode m, std::optional<dea
         }
         if (granted) {
             at->serial = ++last_serial_;
+            at->engaged.emplace(std::move(at_work));
             at->hold.begin(m);
             if (in_line) in_line->granted();
             held_.splice(held_.end(), idle_, at);
@@ -109,6 +125,7 @@ released lock_files::release(const key& k, const grant& g) noexcept {
     const auto found = find(k, g);
     if (!found) return released::lost;
     const auto at = *found;
+    const auto at_work = std::exchange(at->engaged, std::nullopt);  // until it is done
     at->file.release();
     const bool in_place = at->file.in_place();
     if (!in_place || !at->file.unlocked()) {
@@ -127,8 +144,8 @@ void lock_files::sever(const grant& g) noexcept {
     for (const auto& held : held_) {
         if (held.serial != g.serial) continue;
         by_key_.clear();
-        held_.clear();
         idle_.clear();
+        held_.clear();
         return;
     }
 }

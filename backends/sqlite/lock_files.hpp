@@ -18,6 +18,7 @@
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
 #include <dlock/sqlite/fence.hpp>
+#include <dlock/sqlite/forks.hpp>
 #include <dlock/sqlite/key.hpp>
 #include <dlock/sqlite/lock_file.hpp>
 #include <dlock/sqlite/queues.hpp>
@@ -29,7 +30,11 @@ class lock_files {
 public:
     static constexpr std::size_t most_idle = 16;
 
+    /// \throws lock_error  unsupported: forked while locks were held
     explicit lock_files(std::filesystem::path directory);
+    ~lock_files();
+    lock_files(const lock_files&) = delete;
+    lock_files& operator=(const lock_files&) = delete;
 
     [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
@@ -54,7 +59,8 @@ private:
         connection(const std::filesystem::path& path, const key& k, std::shared_ptr<queue> line)
             : hold{std::move(line)}, file{path, k}, of{k.digest()} {}
 
-        queue::hold hold;  ///< ends after the file is closed
+        std::optional<engagement> engaged;  ///< while it holds the lock; ends after the file is closed
+        queue::hold hold;                   ///< the same
         lock_file file;
         digest of;
         std::uint64_t serial = 0;  ///< of the grant; 0: idle

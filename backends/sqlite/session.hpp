@@ -8,8 +8,9 @@
 // the process does, however it ends.
 //
 // One thread at a time uses a session and its locks; which thread may change. In a forked child a session is lost and
-// holds nothing. Make sessions after fork(), or in a program that exec() starts: SQLite does not survive a fork while a
-// database is open. https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
+// holds nothing. Make sessions after fork(), or in a program that exec() starts: SQLite does not survive a fork while it
+// has locks, and a child that was forked while any session of its parent held one, or asked for one, can make no session
+// at all. https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
 //
 // The directory is on a local file system. On a network one the locks are as good as its fcntl(2) locks, and SQLite warns
 // of those: https://www.sqlite.org/faq.html#q5
@@ -38,7 +39,7 @@ class session {
 public:
     /// Creates the directory unless it is there; its parent must be.
     /// \throws lock_error  server_error: it cannot be created, or is no directory; unsupported: its path contains a '"',
-    ///                     which SOCI cannot open
+    ///                     which SOCI cannot open, or this process was forked while its parent held a lock or asked for one
     explicit session(const std::filesystem::path& directory);
 
     /// Frees what is held.

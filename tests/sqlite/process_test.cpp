@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -185,6 +186,74 @@ TEST_F(SqliteFork, ChildMayMakeASessionWhenTheParentHoldsNothing) {
         lock l{own, "k"};
         return l.try_lock() && l.owns_lock() && !unlock(l);
     }));
+}
+
+/// Of a forked child.
+bool may_lock(const fs::path& locks) {
+    session own{locks};
+    lock l{own, "k"};
+    return l.try_lock() && l.owns_lock() && !unlock(l);
+}
+
+/// The same, of one that SQLite would tell that it holds what its parent does.
+bool is_refused(const fs::path& locks) {
+    try {
+        session own{locks};
+        lock l{own, "k"};
+        (void)l.try_lock_shared();
+    } catch (const lock_error& e) {
+        return e.reason() == errc::unsupported && std::string{e.what()}.find("fork") != std::string::npos;
+    }
+    return false;
+}
+
+TEST_F(SqliteFork, ChildOfAProcessThatHoldsIsRefused) {
+    for (const bool shared : {true, false}) {
+        if (shared) ours.lock_shared();
+        else ours.lock();
+        EXPECT_TRUE(in_forked_child([&] { return is_refused(locks); })) << "shared: " << shared;
+        EXPECT_TRUE(in_forked_child([&] { return in_forked_child([&] { return is_refused(locks); }); }));
+        ours.unlock();
+        EXPECT_TRUE(in_forked_child([&] { return may_lock(locks); })) << "nothing is held any more";
+    }
+}
+
+TEST_F(SqliteFork, ChildOfAProcessThatWaitsIsRefused) {
+    process other{{"hold", locks, "k", "exclusive"}};
+    ASSERT_EQ(other.hear(), "held");
+    background waiting{[&] { ours.lock(); }};
+    await_waiters(here, "k");
+    EXPECT_TRUE(in_forked_child([&] { return is_refused(locks); }));
+    other.tell();
+    EXPECT_EQ(other.hear(), "free");
+    waiting.get();
+    ours.unlock();
+    EXPECT_TRUE(in_forked_child([&] { return may_lock(locks); }));
+}
+
+TEST_F(SqliteFork, ChildMayLockAfterEveryEndOfALock) {
+    session second{locks};
+    lock rival{second, "k"};
+    ours.lock();
+    EXPECT_FALSE(rival.try_lock());
+    EXPECT_FALSE(rival.try_lock_for(1ms));
+    fs::remove(here.file("k"));
+    EXPECT_EQ(unlock(ours), errc::lost);
+    EXPECT_TRUE(in_forked_child([&] { return may_lock(locks); })) << "lost";
+
+    const auto grant = sqlite::lock_database::try_acquire(here, "k", mode::exclusive);
+    sqlite::lock_database::sever(here, grant.value());
+    EXPECT_TRUE(in_forked_child([&] { return may_lock(locks); })) << "severed";
+
+    {
+        session brief{locks};
+        EXPECT_TRUE(sqlite::lock_database::try_acquire(brief, "k", mode::exclusive));
+    }
+    EXPECT_TRUE(in_forked_child([&] { return may_lock(locks); })) << "its session has ended";
+
+    std::ofstream{here.file("bad")} << std::string(4096, '?');
+    EXPECT_EQ(reason_of([&] { lock{here, "bad"}.lock(); }), errc::server_error);
+    EXPECT_TRUE(in_forked_child([&] { return may_lock(locks); })) << "refused with an error";
 }
 
 TEST_F(SqliteFork, ParentThatIsForkedTwiceStillHolds) {
