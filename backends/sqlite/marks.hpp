@@ -5,8 +5,11 @@
 //
 // A mark is a POSIX read lock on a byte of the directory itself, chosen by the key: the kernel takes it away with its
 // process, and looking for the marks of others is one system call. Nothing rests on it: a mark that is missing (where
-// directories cannot be locked; after somebody here opened and closed the directory; of another program that uses
-// SQLite) or wrong (two keys with one byte) costs those who wait, or give way, time and nothing else.
+// directories cannot be locked; of another program that uses SQLite) or wrong (two keys with one byte) costs those who
+// wait, or give way, time and nothing else.
+//
+// A mark goes, too, when anybody in its process opens and closes the directory, as SQLite does to sync it with each fencing
+// token that is drawn. So who waits marks again with each nap.
 #pragma once
 
 #include <sys/types.h>
@@ -27,7 +30,7 @@ public:
     marks(const marks&) = delete;
     marks& operator=(const marks&) = delete;
 
-    /// This process waits, or no longer does. Any thread; marks are not counted.
+    /// This process waits, or no longer does. Any thread; marks are not counted, and may be set again.
     void set(off_t byte) noexcept;
     void clear(off_t byte) noexcept;
 

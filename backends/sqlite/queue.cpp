@@ -84,7 +84,7 @@ void queue::place::nap(deadline until, const std::stop_token& stop) noexcept {
 }
 
 void queue::place::mark() noexcept {
-    if (!marked_) queue_->others_.set(queue_->byte_);
+    queue_->others_.set(queue_->byte_);  // each time: see marks
     marked_ = true;
     if (queue_->readers_ == 0) ++naps_beside_others_;
 }

@@ -463,6 +463,23 @@ TEST_F(SqliteMarks, WithoutADirectoryAreNone) {
     ours.clear(7);
 }
 
+TEST_F(SqliteQueue, ShowsThatItWaitsThoughAnotherThreadDrawsTokens) {
+    process other{{"hold", locks, "k", "exclusive"}};
+    ASSERT_EQ(other.hear(), "held");
+    join([](lock& l) { l.lock(); });
+    const auto seen = [&] {
+        return in_forked_child([&] { return marks{locks}.set_elsewhere(queues::byte(sqlite::key{"k"}.digest())); }) == 0;
+    };
+    await(seen, "it does not show that it waits");
+    for (int i = 0; i < 3; ++i) {
+        background drawing{[&] { sqlite::fenced_lock{b, "another"}.lock(); }};
+        drawing.get();
+        await(seen, "SQLite has closed the directory, and with it all marks on it");
+    }
+    other.tell();
+    join_all();
+}
+
 // --- forks
 
 TEST_F(SqliteQueue, AForkedChildHasALineOfItsOwn) {
