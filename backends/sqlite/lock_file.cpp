@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using namespace sqlite_api;
 
 void fill(const fs::path& draft, const key& k) {
-    const database made{draft, ""};
+    const database made{draft, draft_vfs()};
     try {
         auto& session = made.session();
         for (const char* const sql : sql::create) session << sql;

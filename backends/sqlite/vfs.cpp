@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/sqlite/vfs.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <new>
 
@@ -49,11 +50,19 @@ int size(sqlite3_file* file, sqlite3_int64* answer) noexcept {
     return SQLITE_OK;
 }
 
+/// Where no lock can be had at all "unix" says that somebody has it, and who waits would wait for ever.
+int lock(sqlite3_file* file, int level) noexcept {
+    errno = 0;
+    const int code = addition_to(file).unixs->xLock(file, level);
+    return code == SQLITE_BUSY && errno == ENOLCK ? SQLITE_IOERR_LOCK : code;
+}
+
 int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* given) noexcept {
     const int code = unix_vfs->xOpen(unix_vfs, name, file, flags, given);
     if (code != SQLITE_OK || file->pMethods == nullptr || (flags & SQLITE_OPEN_MAIN_DB) == 0) return code;
     auto* const ours = new (reinterpret_cast<std::byte*>(file) + offset()) addition{*file->pMethods, file->pMethods};
     ours->methods.xFileSize = size;
+    ours->methods.xLock = lock;
     file->pMethods = &ours->methods;
     return code;
 }
@@ -78,5 +87,7 @@ const char* lock_vfs() {
     static const char* const name = install();
     return name;
 }
+
+const char* draft_vfs() { return sqlite_api::sqlite3_vfs_find("unix-none") != nullptr ? "unix-none" : ""; }
 
 }  // namespace dlock::sqlite

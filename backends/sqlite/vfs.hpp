@@ -6,11 +6,17 @@
 // journal is left over), whether it was put in WAL mode (a log is beside it), and how large it is. Nobody writes in a lock
 // database, WAL shows in its header too, and its size is that of the day it was made. The time goes into asking, twice
 // per lock, whether the locked file still has its name: lock_file.
+//
+// And one answer of "unix" is another: a file system without locks (ENOLCK: NFS without a lock daemon, a kernel without
+// memory for one) is an error, and not a lock that somebody else has.
 #pragma once
 
 namespace dlock::sqlite {
 
 /// Its name, for SOCI's `vfs=`; empty where SQLite has no "unix".
 [[nodiscard]] const char* lock_vfs();
+
+/// That for a file which nobody else knows, and nobody locks.
+[[nodiscard]] const char* draft_vfs();
 
 }  // namespace dlock::sqlite

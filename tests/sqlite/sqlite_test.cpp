@@ -2,12 +2,16 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Lock directories and lock databases: how they come to be, and what is said of bad ones.
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdarg>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -400,6 +404,60 @@ TEST_F(SqliteFile, ThatNoDescriptorIsLeftForIsExhausted) {
     const auto said = other.hear();
     EXPECT_THAT(said, ::testing::StartsWith(std::to_string(static_cast<int>(errc::exhausted)) + " "));
     EXPECT_THAT(said, HasSubstr("Too many open files"));
+}
+
+/// A file system that has no locks to give, as NFS has none without its daemon. https://www.sqlite.org/c3ref/vfs.html
+class without_locks {
+public:
+    without_locks() {
+        auto* const vfs = sqlite3_vfs_find("unix");
+        real = vfs->xGetSystemCall(vfs, "fcntl");
+        vfs->xSetSystemCall(vfs, "fcntl", reinterpret_cast<sqlite3_syscall_ptr>(refuse));
+    }
+    ~without_locks() {
+        auto* const vfs = sqlite3_vfs_find("unix");
+        vfs->xSetSystemCall(vfs, "fcntl", nullptr);
+    }
+    without_locks(const without_locks&) = delete;
+    without_locks& operator=(const without_locks&) = delete;
+
+private:
+    static int refuse(int file, int command, ...) {
+        std::va_list arguments;
+        va_start(arguments, command);
+        void* const argument = va_arg(arguments, void*);
+        va_end(arguments);
+        if (command == F_SETLK && static_cast<const struct flock*>(argument)->l_type != F_UNLCK) {
+            errno = ENOLCK;
+            return -1;
+        }
+        return reinterpret_cast<int (*)(int, int, ...)>(real)(file, command, argument);
+    }
+
+    static inline sqlite3_syscall_ptr real = nullptr;
+};
+
+TEST_F(SqliteFile, WhereThereAreNoLocksIsExhaustedAndNotWaitedFor) {
+    using namespace std::chrono_literals;
+    session a{locks}, b{locks};
+    lock known{a, "k"}, fresh{a, "new"}, rival{b, "k"};
+    known.lock();
+    known.unlock();
+    {
+        const without_locks here;
+        for (lock* const one : {&known, &fresh}) {
+            const auto e = error_of([&] { (void)one->try_lock_for(5s); });
+            EXPECT_EQ(e.reason(), errc::exhausted) << e.what();
+            EXPECT_THAT(e.what(), HasSubstr("No locks available"));
+            EXPECT_EQ(reason_of([&] { (void)one->try_lock(); }), errc::exhausted);
+            EXPECT_EQ(reason_of([&] { (void)one->try_lock_shared(); }), errc::exhausted);
+            EXPECT_FALSE(one->owns_lock());
+        }
+        EXPECT_EQ(a.held(), 0u);
+    }
+    EXPECT_TRUE(known.try_lock());
+    EXPECT_TRUE(fresh.try_lock());
+    EXPECT_FALSE(rival.try_lock()) << "one that somebody holds is no error";
 }
 
 TEST_F(SqliteFile, ThatCannotBeWrittenLeavesNothingBehind) {
