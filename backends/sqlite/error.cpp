@@ -23,6 +23,7 @@ errc reason(int code, int system) noexcept {
         case SQLITE_READONLY_DBMOVED:
         case SQLITE_IOERR_VNODE: return errc::lost;
         case SQLITE_IOERR_NOMEM: return errc::exhausted;
+        case SQLITE_LOCKED_SHAREDCACHE: return errc::unsupported;
         default: break;
     }
     switch (code & 0xff) {
@@ -37,6 +38,10 @@ errc reason(int code, int system) noexcept {
 lock_error failure(int code, int system, const std::string& doing) {
     std::string what = "dlock: cannot " + doing + ": " + sqlite_api::sqlite3_errstr(code);
     if (system != 0) what += " (" + std::generic_category().message(system) + ")";
+    if (code == SQLITE_LOCKED_SHAREDCACHE) {
+        what += "; this program has switched SQLite's shared cache on, with which two sessions of one process cannot wait for each other: "
+                "sqlite3_enable_shared_cache(0), before any session is made";
+    }
     return {reason(code, system), what, std::to_string(code)};
 }
 

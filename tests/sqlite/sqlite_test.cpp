@@ -460,6 +460,38 @@ TEST_F(SqliteFile, WhereThereAreNoLocksIsExhaustedAndNotWaitedFor) {
     EXPECT_FALSE(rival.try_lock()) << "one that somebody holds is no error";
 }
 
+/// As long as it lives. https://www.sqlite.org/sharedcache.html
+class shared_cache {
+public:
+    shared_cache() { sqlite3_enable_shared_cache(1); }
+    ~shared_cache() { sqlite3_enable_shared_cache(0); }
+    shared_cache(const shared_cache&) = delete;
+    shared_cache& operator=(const shared_cache&) = delete;
+};
+
+TEST_F(SqliteFile, InASharedCacheIsRefusedWithItsReason) {
+    if (sqlite3_compileoption_used("OMIT_SHARED_CACHE") != 0) GTEST_SKIP() << "this SQLite has no shared cache";
+    const shared_cache on;
+    session a{locks}, b{locks};
+    lock first{a, "k"}, second{b, "k"};
+    for (const auto m : {mode::exclusive, mode::shared}) {
+        if (m == mode::shared) first.lock_shared();
+        else first.lock();
+        for (int i = 0; i < 2; ++i) {
+            const auto e = error_of([&] { (void)second.try_lock(); });
+            EXPECT_EQ(e.reason(), errc::unsupported) << e.what();
+            EXPECT_THAT(e.what(), HasSubstr("sqlite3_enable_shared_cache(0)"));
+            EXPECT_EQ(reason_of([&] { second.lock(); }), errc::unsupported);
+        }
+        EXPECT_FALSE(second.owns_lock());
+        EXPECT_TRUE(first.owns_lock());
+        EXPECT_EQ(process({"try", locks, "k", "exclusive"}).hear(), "no");
+        EXPECT_FALSE(unlock(first));
+        EXPECT_TRUE(second.try_lock());
+        EXPECT_FALSE(unlock(second));
+    }
+}
+
 TEST_F(SqliteFile, ThatCannotBeWrittenLeavesNothingBehind) {
     process other{{"refuse", locks, "k", "space"}};
     const auto said = other.hear();
@@ -501,6 +533,7 @@ TEST_F(SqliteError, ReasonsAndCodes) {
     EXPECT_EQ(reason(SQLITE_CANTOPEN, ENOSPC), errc::exhausted);
     EXPECT_EQ(reason(SQLITE_IOERR_WRITE, EDQUOT), errc::exhausted);
     EXPECT_EQ(reason(SQLITE_IOERR_LOCK, ENOLCK), errc::exhausted);
+    EXPECT_EQ(reason(SQLITE_LOCKED_SHAREDCACHE), errc::unsupported);
     EXPECT_EQ(reason(SQLITE_READONLY_DBMOVED), errc::lost);
     EXPECT_EQ(reason(SQLITE_IOERR_VNODE), errc::lost);
     for (const int code : {SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_PERM, SQLITE_IOERR_LOCK, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_ERROR}) {
