@@ -49,6 +49,7 @@ MYSQL_MULTI = "//tests/mysql:multi_lock_test"
 SQLITE_CONFORMANCE = "//tests/conformance:sqlite_conformance_test"
 SQLITE_LOSS = "//tests/sqlite:loss_test"
 SQLITE_LINE = "//tests/sqlite:queue_test"
+SQLITE_PROCESS = "//tests/sqlite:process_test"
 SQLITE_FENCE = "//tests/sqlite:fencing_test"
 MEMORY_TEST = "//tests/memory:memory_test"
 LEASE_TEST = "//tests/faults:lease_test"
@@ -264,6 +265,18 @@ MUTANTS = [
            [(SQLITE_QUEUE, "if (now() - turn_began_ < turn_ticks) return false;", "if (now() != 0) return false;")]),
     Mutant("a forked child stands in its parent's lines, sqlite", SQLITE_LINE, "SqliteQueue.AForkedChildHas*",
            [("backends/sqlite/queues.cpp", "mine == nullptr || mine->forks != forks()", "mine == nullptr")]),
+
+    Mutant("a mark that is gone is not set again, sqlite", SQLITE_LINE, "SqliteQueue.ShowsThatItWaits*",
+           [(SQLITE_QUEUE, "    queue_->others_.set(", "    if (!marked_) queue_->others_.set(")]),
+    Mutant("SQLite opens a lock file as standard input, sqlite", SQLITE_PROCESS, "SqliteProcess.WithoutStandardInput*",
+           [("backends/sqlite/database.cpp", "if (!fill_standard_descriptors()) {", "if (false) {")]),
+    Mutant("a child forked while locks are held is trusted, sqlite", SQLITE_PROCESS, "SqliteFork.ChildOfAProcess*",
+           [("backends/sqlite/forks.cpp", "if (engagement::any()) engaged = true;", "")]),
+    Mutant("a connection that was never noted down is kept, sqlite", "//tests/sqlite:memory_test", "SqliteMemory.*",
+           [(SQLITE_FILES, "connections fresh;", "connections& fresh = idle_;"), (SQLITE_FILES, "    idle_.splice(idle_.end(), fresh);\n", ""),
+            (SQLITE_FILES, " && known->second == at) by_key_", ") by_key_")]),
+    Mutant("a file system without locks is waited for, sqlite", "//tests/sqlite:sqlite_test", "SqliteFile.WhereThereAreNoLocks*",
+           [("backends/sqlite/vfs.cpp", "code == SQLITE_BUSY && errno == ENOLCK", "false")]),
 
     # --- memory
     Mutant("loss never signalled, memory", MEMORY_TEST, "MemorySession.*",
