@@ -4,32 +4,74 @@
 
 #include <array>
 #include <chrono>
+#include <exception>
+#include <future>
 #include <memory>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <dlock/soci/stop_event.hpp>
 
 namespace dlock::postgresql {
 namespace {
 
-void send_cancel_request(PGconn* connection) {
+/// Requests to cancel what a connection is doing, one after the other. Each connects anew, which may take minutes where the
+/// network drops it, and libpq knows no limit for it: so a thread of its own sends it, and nobody waits for that one for long.
+/// https://www.postgresql.org/docs/current/libpq-cancel.html
+class cancelling {
+public:
+    explicit cancelling(PGconn* connection) noexcept : connection_{connection} {}
+
+    /// One that is still on its way would hit whatever the connection does next: then there is no next.
+    ~cancelling() {
+        constexpr std::chrono::seconds patience{1};
+        if (!sent_ || sent_->wait_for(patience) == std::future_status::ready) return;
+        ::shutdown(PQsocket(connection_), SHUT_RDWR);
+    }
+    cancelling(const cancelling&) = delete;
+    cancelling& operator=(const cancelling&) = delete;
+
+    /// Unless one is on its way, or there is no memory for it now.
+    void request() noexcept {
+        if (sent_ && sent_->wait_for(std::chrono::seconds{0}) != std::future_status::ready) return;
+        try {
+            send();
+        } catch (const std::exception&) {
+            sent_.reset();
+        }
+    }
+
+private:
     struct free_cancel {
         void operator()(PGcancel* c) const noexcept { PQfreeCancel(c); }
     };
-    std::array<char, 256> why{};
-    const std::unique_ptr<PGcancel, free_cancel> request{PQgetCancel(connection)};
-    if (request) (void)PQcancel(request.get(), why.data(), static_cast<int>(why.size()));
-}
+    using handle = std::unique_ptr<PGcancel, free_cancel>;
+
+    void send() {
+        std::promise<void> done;
+        sent_ = done.get_future();
+        std::thread{[done = std::move(done), what = handle{PQgetCancel(connection_)}]() mutable {
+            std::array<char, 256> why{};
+            if (what) (void)PQcancel(what.get(), why.data(), static_cast<int>(why.size()));
+            done.set_value();
+        }}.detach();
+    }
+
+    PGconn* connection_;
+    std::optional<std::future<void>> sent_;
+};
 
 /// Returns when PQgetResult() would not block, or the connection has ended.
-void wait_or_cancel(PGconn* connection, const soci_support::stop_event& stop) {
+void wait_or_cancel(PGconn* connection, const soci_support::stop_event& stop, cancelling& cancel) {
     constexpr std::chrono::milliseconds again{20};
     while (PQisBusy(connection) != 0) {
         bool readable = false;
         if (stop.requested()) {
-            send_cancel_request(connection);
+            cancel.request();
             readable = stop.wait_for(PQsocket(connection), again);
         } else {
             readable = stop.wait_for(PQsocket(connection));
@@ -57,12 +99,13 @@ result read_answer(PGconn* connection, const Wait& before_each) {
 result await_answer(PGconn* connection, const std::stop_token& stop) {
     if (!stop.stop_possible()) return read_answer(connection, [] {});
     const soci_support::stop_event request{stop};
+    cancelling cancel{connection};
     return read_answer(connection, [&] {
         while (PQflush(connection) > 0) {  // a statement is a few hundred bytes: it never waits here in practice
             pollfd socket{PQsocket(connection), POLLOUT, 0};
             (void)::poll(&socket, 1, -1);
         }
-        wait_or_cancel(connection, request);
+        wait_or_cancel(connection, request, cancel);
     });
 }
 

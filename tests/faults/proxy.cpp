@@ -116,7 +116,7 @@ void proxy::serve() {
             order_ = order::none;
             order_.notify_all();
         }
-        std::vector<pollfd> sources{{listener_, POLLIN, 0}};
+        std::vector<pollfd> sources{{ignoring_ ? -1 : listener_, POLLIN, 0}};
         for (const auto& each : relays) {
             const bool whole = each.server != -1;
             sources.insert(sources.end(), {{whole ? each.client : -1, POLLIN, 0}, {each.server, POLLIN, 0}});

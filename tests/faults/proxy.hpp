@@ -33,6 +33,9 @@ public:
         obey(order::say);
     }
 
+    /// Who connects from now on is heard, and nothing of it reaches the server.
+    void ignore_newcomers() { ignoring_ = true; }
+
 private:
     struct relay;
     enum class order { none, reset, forsake, say };
@@ -45,7 +48,7 @@ private:
     int port_ = 0;
     std::string words_;
     std::atomic<order> order_ = order::none;
-    std::atomic<bool> ending_ = false;
+    std::atomic<bool> ending_ = false, ignoring_ = false;
     std::thread thread_;
 };
 

@@ -7,6 +7,7 @@
 #include <future>
 #include <memory>
 #include <ostream>
+#include <stop_token>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -73,6 +74,10 @@ protected:
     /// Starts lock() on another thread: the reason why it fails.
     std::future<errc> waits(opened_lock& one) {
         auto reason = std::async(std::launch::async, [&] { return reason_of([&] { one.lock.lock(); }); });
+        await_waiter();
+        return reason;
+    }
+    void await_waiter() {
         await(
             [this] {
                 int found = 0;
@@ -80,7 +85,6 @@ protected:
                 return found == 1;
             },
             "nobody waits");
-        return reason;
     }
 
     static void expect_lost(opened_lock& one) {
@@ -133,6 +137,28 @@ TEST_P(ServerFault, ADriverThatHangsUpByItselfEndsTheSessionAlsoWhenItIsClosedNe
     EXPECT_EQ(unlock(far_.lock), errc::lost);
     EXPECT_TRUE(lost.stop_requested());
     EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "the server has not seen the end";
+}
+
+// A cancel request needs a connection of its own, and libpq waits for it without limit.
+TEST_P(ServerFault, AStopRequestThatDoesNotGetThroughDoesNotOutlastTheWait) {
+    if (on_.title != "PostgreSql") GTEST_SKIP() << "MariaDB's waits are ended by a KILL, which has a limit of its own";
+    near_.lock.lock();
+    std::stop_source stop;
+    auto waiting = std::async(std::launch::async, [&] {
+        try {
+            return far_.lock.try_lock_for(2s, stop.get_token());
+        } catch (const lock_error& error) {
+            EXPECT_TRUE(error.reason() == errc::lost || error.reason() == errc::cancelled) << error.what();
+            return false;
+        }
+    });
+    await_waiter();
+    between_.ignore_newcomers();
+    stop.request_stop();
+    EXPECT_FALSE(waiting.get());
+    EXPECT_FALSE(far_.lock.owns_lock());
+    near_.lock.unlock();
+    EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "something was left";
 }
 
 TEST_P(ServerFault, AResetWhileItWaitsIsALossAndLeavesNothing) {
