@@ -44,9 +44,12 @@ errc failure(connection& on) noexcept {
     return reason;
 }
 
-}  // namespace
+/// The driver reconnects while it sends (reconnect=1). The connection that it has left is closed here too.
+void lose_if_replaced(connection& on) noexcept {
+    if (on.was_replaced()) on.lose_all();
+}
 
-answer ask(connection& on, std::string_view sql, const stop_event& stop) noexcept {
+answer row_of(connection& on, std::string_view sql, const stop_event& stop) noexcept {
     if (!exchange(on, sql, stop)) return {failure(on), {}};
     result row{mysql_use_result(on.handle())};  // read where the driver received it, not copied
     if (!row.has_row()) return {failure(on), {}};
@@ -57,10 +60,24 @@ answer ask(connection& on, std::string_view sql, const stop_event& stop) noexcep
     return said;
 }
 
-result query(connection& on, std::string_view sql) noexcept {
+result rows_of(connection& on, std::string_view sql) noexcept {
     if (!exchange(on, sql, {})) return result{failure(on)};
     if (auto* const rows = mysql_store_result(on.handle())) return result{rows};
     return result{failure(on)};
+}
+
+}  // namespace
+
+answer ask(connection& on, std::string_view sql, const stop_event& stop) noexcept {
+    const auto said = row_of(on, sql, stop);
+    lose_if_replaced(on);
+    return said;
+}
+
+result query(connection& on, std::string_view sql) noexcept {
+    auto said = rows_of(on, sql);
+    lose_if_replaced(on);
+    return said;
 }
 
 holder holder_of(const result& row) {

@@ -28,7 +28,8 @@ struct answer {
 /// A stop request becomes a KILL QUERY on a second connection, repeated until the answer comes, because one that arrives
 /// before the statement has begun does nothing. Where that cannot be had, this connection is severed: the answer is lost.
 ///
-/// Losing the connection severs it on our side too; an answer that makes no sense does the same.
+/// Losing the connection severs it on our side too; an answer that makes no sense does the same. Where the driver has put
+/// another connection in its place, what it held is lost, and the server is told so.
 [[nodiscard]] answer ask(connection& on, std::string_view sql, const soci_support::stop_event& stop = {}) noexcept;
 
 /// For a statement of many rows.

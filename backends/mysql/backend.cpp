@@ -207,7 +207,10 @@ std::optional<grant> acquire(soci::session& session, const std::string& key, mod
 bool scrub(soci::session& session) noexcept {
     try {
         const auto on = connection::of(session);
-        if (!on->is_alive()) return false;
+        if (!on->is_alive()) {
+            on->sever();  // a watch keeps it open for the server when the driver has left it
+            return false;
+        }
         if ((on->handle()->server_status & SERVER_STATUS_IN_TRANS) != 0 && mysql_rollback(on->handle()) != 0) {
             on->sever();
             return false;

@@ -173,6 +173,7 @@ void connection::forget(std::string_view key, std::uint64_t serial) noexcept {
     if (losses_) losses_->forget(serial);
     if (lock->key.capacity() > spare_.key.capacity()) std::swap(lock->key, spare_.key);
     held_.remove(*lock);
+    if (held_.empty()) watch_.reset();  // nobody asks any more: its duplicate would keep open what the driver closes
 }
 
 void connection::reserve(std::span<const std::string> keys) {
@@ -220,7 +221,7 @@ void connection::lose_all() noexcept {
     held_.clear();
     pending_ = 0;
     lost_below_ = next_serial_;
-    watch_.reset();  // its duplicate must not keep a connection open that the driver has closed
+    watch_.reset();  // as when nothing is held any more
     if (losses_) losses_->raise();
 }
 

@@ -130,7 +130,7 @@ public:
     /// Whether a grant that is not found any more was lost; otherwise it was released.
     [[nodiscard]] bool has_lost(std::uint64_t serial) const noexcept { return serial < lost_below_; }
     void lose_all() noexcept;
-    /// Tells when this grant is lost. Watches the connection from the first call on. \pre serves(the session)
+    /// Tells when this grant is lost. Watches the connection from then on, as long as anything is held. \pre serves(the session)
     [[nodiscard]] std::stop_token lost(std::uint64_t serial);
 
     explicit connection(MYSQL* handle) noexcept;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <stop_token>
 #include <string>
@@ -13,7 +14,10 @@
 #include <gtest/gtest.h>
 #include <soci/soci.h>
 
+#include <dlock/mysql.hpp>
+#include <dlock/mysql/multi_lock.hpp>
 #include <dlock/postgresql.hpp>
+#include <dlock/soci/pooled_session.hpp>
 
 #include "tests/faults/proxy.hpp"
 #include "tests/process/opened_lock.hpp"
@@ -36,6 +40,7 @@ struct server {
     int port = 0;
     std::function<std::string(int port)> url;
     std::string waiters;       ///< the query that counts them
+    std::string sessions;      ///< the same of clients
     std::string idle_timeout;  ///< the statement after which an idle session is ended after a second at most
     std::string nonsense;      ///< what no driver can go on after
     std::function<void()> crash, start;
@@ -49,6 +54,7 @@ const server& postgresql_on_tcp() {
                            .port = it.port(),
                            .url = [](int port) { return "postgresql://host=127.0.0.1 user=dlock dbname=postgres port=" + digits(port); },
                            .waiters = "SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+                           .sessions = "SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend'",
                            .idle_timeout = "SET idle_session_timeout = '200ms'",
                            .nonsense = {"Z\0\0\0\0", 5},  // a message shorter than its length
                            .crash = [] { it.stop(postgresql_server::shutdown::immediate); },
@@ -62,6 +68,7 @@ const server& mariadb_on_tcp() {
                            .port = it.port().value(),
                            .url = [](int port) { return "mysql://host=127.0.0.1 user=root dbname=test port=" + digits(port); },
                            .waiters = "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'",
+                           .sessions = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'root'",
                            .idle_timeout = "SET SESSION wait_timeout = 1",
                            .nonsense = {"\0\0\0\1", 4},  // a packet of nothing
                            .crash = [] { it.kill(); },
@@ -161,6 +168,39 @@ TEST_P(ServerFault, AStopRequestThatDoesNotGetThroughDoesNotOutlastTheWait) {
     EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "something was left";
 }
 
+TEST_P(ServerFault, ADriverThatHangsUpByItselfEndsTheSessionAlsoWhenItWasWatchedBefore) {
+    ASSERT_TRUE(far_.lock.try_lock());
+    (void)far_.lock.lost();
+    EXPECT_FALSE(unlock(far_.lock));
+    between_.say(on_.nonsense);
+    EXPECT_THROW(far_.session << "SELECT 1", soci::soci_error);
+    far_.session.close();
+    await(
+        [this] {
+            int found = 0;
+            onlooker_ << on_.sessions, soci::into(found);
+            return found == 2;  // this one and the one that is near
+        },
+        "the server has not seen the end");
+}
+
+TEST_P(ServerFault, ADriverThatHangsUpByItselfEndsTheSessionAlsoWhenItGoesBackToItsPool) {
+    soci::connection_pool pool{1};
+    pool.at(0).open(on_.url(between_.port()));
+    std::optional<any_lock> lock;
+    {
+        pooled_session session{pool};
+        if (on_.title == "MariaDb") mysql::accept_one_lock_per_session(session);
+        lock.emplace(make_lock(session.session(), "x"));
+        ASSERT_TRUE(lock->try_lock());
+        const auto lost = lock->lost();
+        between_.say(on_.nonsense);
+        EXPECT_THROW(session.session() << "SELECT 1", soci::soci_error);
+    }
+    EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "the server has not seen the end";
+    EXPECT_EQ(unlock(*lock), errc::lost);
+}
+
 TEST_P(ServerFault, AResetWhileItWaitsIsALossAndLeavesNothing) {
     near_.lock.lock();
     auto reason = waits(far_);
@@ -202,6 +242,55 @@ TEST_P(ServerFault, ACrashIsALossForTheHolderAndForTheOneWhoWaits) {
     EXPECT_TRUE(far_.lock.try_lock()) << "nobody holds it now";
     near_.session.reconnect();
     EXPECT_FALSE(near_.lock.try_lock());
+}
+
+// --- MariaDB, whose driver connects anew by itself (reconnect=1)
+
+class MariaDBFault : public ::testing::Test {
+protected:
+    /// The driver hangs up; the next statement is the release. \param and_then  in between
+    template <class Lock>
+    void expect_the_release_to_end_what_the_driver_has_left(Lock& lock, const std::function<void()>& and_then = [] {}) {
+        ASSERT_TRUE(lock.try_lock());
+        const auto lost = lock.lost();
+        between_.say(on_.nonsense);
+        EXPECT_THROW(far_ << "SELECT 1", soci::soci_error);
+        and_then();
+        EXPECT_EQ(unlock(lock), errc::lost);
+        EXPECT_TRUE(lost.stop_requested());
+        EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "the server has not seen the end";
+        near_.lock.unlock();
+    }
+
+    const server& on_ = mariadb_on_tcp();
+    proxy between_{on_.port};
+    soci::session onlooker_{on_.url(on_.port)}, far_{on_.url(between_.port()) + " reconnect=1"};
+    opened_lock near_{on_.url(on_.port), "x"};
+};
+
+TEST_F(MariaDBFault, ADriverThatReconnectsWithTheReleaseEndsTheSessionThatItHasLeft) {
+    mysql::accept_one_lock_per_session(far_);
+    mysql::lock x{far_, "x"};
+    expect_the_release_to_end_what_the_driver_has_left(x);
+    EXPECT_TRUE(x.try_lock()) << "the new session is as good as the old one";
+}
+
+TEST_F(MariaDBFault, ADriverThatReconnectsWithTheReleaseOfSeveralEndsTheSessionThatItHasLeft) {
+    mysql::multi_lock both{far_, {"x", "y"}};
+    mysql::lock z{far_, "z"};
+    ASSERT_TRUE(z.try_lock());
+    const auto lost = z.lost();
+    expect_the_release_to_end_what_the_driver_has_left(both);
+    EXPECT_TRUE(lost.stop_requested()) << "another one of the session";
+    EXPECT_EQ(unlock(z), errc::lost);
+    EXPECT_TRUE(both.try_lock());
+}
+
+TEST_F(MariaDBFault, ADriverThatReconnectsToWhoAnswersNonsenseEndsTheSessionThatItHasLeft) {
+    mysql::accept_one_lock_per_session(far_);
+    mysql::lock x{far_, "x"};
+    expect_the_release_to_end_what_the_driver_has_left(x, [this] { onlooker_ << "SET GLOBAL sql_select_limit = 0"; });
+    onlooker_ << "SET GLOBAL sql_select_limit = DEFAULT";
 }
 
 // --- PostgreSQL with its company
