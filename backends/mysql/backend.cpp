@@ -105,6 +105,15 @@ released release_key(connection& on, std::string_view key) noexcept {
 
 }  // namespace
 
+lock_error error_or_end(connection& on, errc reason) {
+    try {
+        return error_from(on.handle(), reason);
+    } catch (const std::bad_alloc&) {
+        on.sever();
+        throw;
+    }
+}
+
 void refuse(connection& on) {
     if (on.was_replaced()) {
         on.lose_all();
@@ -158,7 +167,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
     const auto text = acquiring_statement(*on, key, wait, with);
     const auto answer = ask(*on, text.view(), stop);
     if (answer.failed) {
-        const auto error = error_from(on->handle(), *answer.failed);
+        const auto error = error_or_end(*on, *answer.failed);
         switch (error.reason()) {
             case errc::lost:
             case errc::unsupported:  // not sent

@@ -34,7 +34,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, sql::na
     const auto text = sql::acquire_all(on->is_proven() ? 0 : on->id(), keys, wait, is_total, unit);
     const auto answer = ask(*on, text.view(), stop);
     if (answer.failed) {
-        const auto error = error_from(on->handle(), *answer.failed);
+        const auto error = error_or_end(*on, *answer.failed);
         switch (error.reason()) {
             case errc::lost:
             case errc::unsupported:  // not sent

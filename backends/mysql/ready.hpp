@@ -1,13 +1,14 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// What every acquiring function begins with, and how it refuses.
+// What every acquiring function begins with, and how it fails and refuses.
 #pragma once
 
 #include <memory>
 #include <span>
 #include <string>
 
+#include <dlock/error.hpp>
 #include <dlock/mysql/connection.hpp>
 #include <dlock/soci/fwd.hpp>
 
@@ -16,6 +17,10 @@ namespace dlock::mysql {
 /// The connection, ready to be asked for these keys. Releases that had to wait have been sent.
 /// \throws lock_error  lost, unsupported, bad_key; already_owned: the session holds one of them
 [[nodiscard]] std::shared_ptr<connection> ready(soci::session& session, std::span<const std::string> keys);
+
+/// That of an attempt that may have locked, told before it is proven that nothing is held: where there is no memory to tell it,
+/// the session is ended instead.
+[[nodiscard]] lock_error error_or_end(connection& on, errc reason);
 
 /// Another connection has answered than the one that was asked. It holds nothing.
 [[noreturn]] void refuse(connection& on);

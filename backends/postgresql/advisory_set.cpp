@@ -53,7 +53,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, const s
         prove_none_held(*on, what);  // it came too late to stop the server, not the caller
         throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
     }
-    const auto error = error_from(answer, on->handle());
+    const auto error = error_or_end(*on, answer);
     if (error.reason() == errc::lost) {
         on->sever();  // so that it is, also where libpq has not seen the end yet
         throw error;

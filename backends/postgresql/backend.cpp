@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -60,6 +61,15 @@ bool prove(connection& on, const statement::request& what, bool keep) {
 
 }  // namespace
 
+lock_error error_or_end(connection& on, const result& failed) {
+    try {
+        return error_from(failed, on.handle());
+    } catch (const std::bad_alloc&) {
+        on.sever();
+        throw;
+    }
+}
+
 void refuse(connection& on, int backend_pid, const result& answer) {
     if (backend_pid != 0 && (answer.columns() == 1 || answer.integer(1) != on.known_backend_pid())) {
         if (on.holds_something()) on.sever();
@@ -92,7 +102,7 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
         }
         return taken;
     }
-    const auto error = error_from(answer, on->handle());
+    const auto error = error_or_end(*on, answer);
     if (error.reason() == errc::lost) {
         on->sever();  // so that it is, also where libpq has not seen the end yet
         throw error;

@@ -15,6 +15,7 @@
 #include "tests/mysql/client.hpp"
 #include "tests/mysql/fixture.hpp"
 #include "tests/mysql/middleman.hpp"
+#include "tests/mysql/without_memory.hpp"
 
 namespace dlock::testing {
 namespace {
@@ -298,6 +299,13 @@ TEST_P(Loss, AGrantThatIsReportedAsAFailureIsGivenBack) {
     mine.lock();
     EXPECT_TRUE(mine.owns_lock());
     mine.unlock();
+}
+
+TEST_P(Loss, AFailureThatThereIsNoMemoryToTellLeavesNothing) {
+    middleman server{server_};
+    session a{server.url()};
+    lock mine{a, "k"};
+    expect_nothing_held_without_memory(a, mine, server, [this] { return is_free(); });
 }
 
 TEST_P(Loss, AnAnswerWithoutARowEndsTheSession) {

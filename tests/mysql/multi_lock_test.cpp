@@ -23,6 +23,7 @@
 #include "tests/mysql/client.hpp"
 #include "tests/mysql/fixture.hpp"
 #include "tests/mysql/middleman.hpp"
+#include "tests/mysql/without_memory.hpp"
 
 namespace dlock::testing {
 namespace {
@@ -334,6 +335,13 @@ TEST_P(MariaDBMultiLock, AnAnswerThatIsNotTrueLeavesNothing) {
     EXPECT_EQ(unlock(mine), errc::lost);
     onlooker_.await_end(id);
     EXPECT_EQ(state(a), "");
+}
+
+TEST_P(MariaDBMultiLock, AFailureThatThereIsNoMemoryToTellLeavesNothing) {
+    middleman liar{server_};
+    session a{liar.url()};
+    multi_lock mine{a, {"h", "i", "k"}};
+    expect_nothing_held_without_memory(a, mine, liar, [&] { return state(a) == ""; });
 }
 
 TEST_P(MariaDBMultiLock, AGrantThatWasOnItsWayIsGivenBack) {
