@@ -24,6 +24,7 @@
 #include <concepts>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,6 +39,7 @@
 #include <dlock/boot_clock.hpp>
 #include <dlock/detail/loss_signal.hpp>
 #include <dlock/detail/raised.hpp>
+#include <dlock/detail/timed_mutex.hpp>
 #include <dlock/lock.hpp>
 
 namespace dlock {
@@ -50,6 +52,8 @@ namespace dlock {
 /// | B::reopen_session(s, lease) |                          | the same for a session that has ended                         |
 /// | B::heartbeat(s, longest)    | bool, noexcept           | one round trip; false: no answer in time, the session has     |
 /// |                             |                          | been severed                                                  |
+/// | B::breaker(s)               | std::function<void()>    | what any thread may call at any time: ends the connection     |
+/// |                             |                          | that the session has now, for whoever waits for an answer too |
 template <class B>
 concept leasing_backend =
     backend<B> && loss_signalling_backend<B> &&
@@ -57,6 +61,7 @@ concept leasing_backend =
         { B::open_session(connection, time) } -> std::same_as<std::shared_ptr<typename B::session_type>>;
         B::reopen_session(session, time);
         { B::heartbeat(session, time) } noexcept -> std::same_as<bool>;
+        { B::breaker(session) } -> std::same_as<std::function<void()>>;
     } || detail::unmet<"dlock: this Backend has no server that would end a silent session">);
 
 template <leasing_backend Backend, key_policy_for<Backend> KeyPolicy, wait_policy_for<Backend> WaitPolicy = block>
@@ -82,9 +87,9 @@ public:
 
     /// Releases what is held, and ends the session.
     ~basic_leased_lock() {
+        unlock();  // while the heart beats, which bounds it
         heart_.request_stop();
         heart_.join();
-        unlock();
     }
 
     basic_leased_lock(const basic_leased_lock&) = delete;
@@ -135,7 +140,7 @@ public:
         return acquire([&] { return lock_.try_lock_shared_until(when, stop); });
     }
 
-    /// As basic_lock's. May first wait for the answer to a heartbeat, as long as the lease lasts at most.
+    /// As basic_lock's. Waits for a server that does not answer as long as the lease lasts at most.
     void unlock() noexcept {
         std::error_code ignored;
         unlock(ignored);
@@ -148,8 +153,8 @@ public:
             return;
         }
         const bool was_lost = state() == lock_state::lost;
+        lock_.unlock(ec);  // while it is held, so that the lease's end ends the wait for the answer
         end_grant();
-        lock_.unlock(ec);
         if (was_lost) ec = errc::lost;
     }
     void unlock_shared() noexcept
@@ -194,6 +199,7 @@ public:
         return lock_.token();
     }
 
+    /// As basic_lock's. While the lock is held, waits for a server that does not answer as long as the lease lasts at most.
     [[nodiscard]] std::vector<holder> holders() const {
         const std::lock_guard guard{mutex_};
         return lock_.holders();
@@ -244,7 +250,9 @@ private:
             broken_ = e.reason() == errc::lost;
             throw;
         }
+        std::function<void()> breaker;
         try {
+            breaker = Backend::breaker(*session_);
             told_.emplace(lock_.lost(), tell{*this});
         } catch (...) {
             lock_.unlock();
@@ -255,19 +263,43 @@ private:
             broken_ = !Backend::heartbeat(*session_, lease_);
         }
         extend_from(start);
-        held_ = true;
+        begin_grant(std::move(breaker));
         if (!owns_lock() || broken_) {
-            end_grant();
             lock_.unlock();
+            end_grant();
             throw lock_error{errc::lost, "dlock: the lease was over before the grant could be told"};
         }
         return true;
     }
 
+    void begin_grant(std::function<void()> breaker) noexcept {
+        const std::lock_guard guard{grant_mutex_};
+        break_.swap(breaker);
+        held_ = true;
+    }
+
     void end_grant() noexcept {
+        {
+            const std::lock_guard guard{grant_mutex_};
+            held_ = false;
+            break_ = nullptr;  // or it would keep the connection open
+        }
         told_.reset();
         losses_.forget(0);
-        held_ = false;
+    }
+
+    /// How long a call of the owner may keep the heart from beating before it is looked at.
+    [[nodiscard]] clock::duration patience() const noexcept {
+        if (!held_ || ended_) return lease_ / 3;
+        return std::max<clock::duration>(valid_until() - clock::now(), std::chrono::milliseconds{1});
+    }
+
+    /// Without mutex_, which a call has that waits for the server.
+    void end_call_if_over() noexcept {
+        const std::lock_guard guard{grant_mutex_};  // or it might be the next grant by now
+        if (!held_ || ended_ || clock::now() < valid_until()) return;
+        break_();
+        lose();
     }
 
     void lose() noexcept {
@@ -276,10 +308,15 @@ private:
     }
 
     void beat(const std::stop_token& stop) {
-        std::unique_lock guard{mutex_};
+        std::mutex none;
         for (;;) {
-            wake_.wait_for(guard, stop, lease_ / 3, [] { return false; });
+            {
+                std::unique_lock asleep{none};
+                wake_.wait_for(asleep, stop, lease_ / 3, [] { return false; });
+            }
             if (stop.stop_requested()) return;
+            std::unique_lock guard{mutex_, std::defer_lock};
+            while (!guard.try_lock_for(patience())) end_call_if_over();
             if (broken_) continue;
             const auto start = clock::now();
             const auto left = std::chrono::floor<std::chrono::milliseconds>(held_ ? valid_until() - start : clock::duration{lease_});
@@ -294,10 +331,12 @@ private:
     }
 
     std::chrono::milliseconds lease_;
-    mutable std::mutex mutex_;  ///< of the session and the lock on it
+    mutable detail::timed_mutex mutex_;  ///< of the session and the lock on it
+    std::mutex grant_mutex_;             ///< of held_ and break_, which need that one as well to be changed
     std::shared_ptr<typename Backend::session_type> session_;
     lock_type lock_;
     bool broken_ = false;  ///< the session has ended
+    std::function<void()> break_;  ///< of the connection that was granted the lock
     std::atomic<bool> held_ = false;
     std::atomic<bool> ended_ = false;
     std::atomic<clock::rep> valid_until_ = 0;

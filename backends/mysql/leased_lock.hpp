@@ -4,6 +4,7 @@
 // A lock that the server takes back from a holder that has stopped breathing: see basic_leased_lock.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,7 @@ struct leasing {
     [[nodiscard]] static std::shared_ptr<soci::session> open_session(const std::string& connection, std::chrono::milliseconds lease);
     static void reopen_session(soci::session& session, std::chrono::milliseconds lease);
     [[nodiscard]] static bool heartbeat(soci::session& session, std::chrono::milliseconds longest) noexcept;
+    [[nodiscard]] static std::function<void()> breaker(soci::session& session);
 };
 
 struct leasing_named : named, leasing {};

@@ -11,6 +11,7 @@
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/leased_lock.hpp>
+#include <dlock/soci/breaker.hpp>
 #include <dlock/soci/keepalive.hpp>
 #include <dlock/soci/owned_session.hpp>
 #include <dlock/soci/stop_event.hpp>
@@ -23,6 +24,8 @@ using std::chrono::milliseconds;
 void limit_silence(soci::session& session, milliseconds lease) {
     bound_silence(session);
     auto* const handle = handle_of(session);
+    constexpr my_bool never = 0;  // the next connection would have no limit
+    mysql_optionsv(handle, MYSQL_OPT_RECONNECT, &never);
     const std::string sql = "SET SESSION wait_timeout = " + std::to_string(std::chrono::ceil<std::chrono::seconds>(lease).count());
     if (mysql_real_query(handle, sql.data(), sql.size()) != 0) throw error_from(handle, reason_of(handle));
 }
@@ -59,6 +62,10 @@ bool leasing::heartbeat(soci::session& session, milliseconds longest) noexcept {
     }
     on->sever();
     return false;
+}
+
+std::function<void()> leasing::breaker(soci::session& session) {
+    return soci_support::breaker(mysql_get_socket(handle_of(session)));
 }
 
 }  // namespace dlock::mysql

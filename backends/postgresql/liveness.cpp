@@ -8,6 +8,7 @@
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/leased_lock.hpp>
 #include <dlock/postgresql/result.hpp>
+#include <dlock/soci/breaker.hpp>
 #include <dlock/soci/keepalive.hpp>
 #include <dlock/soci/owned_session.hpp>
 #include <dlock/soci/stop_event.hpp>
@@ -86,6 +87,10 @@ bool leasing::heartbeat(soci::session& session, milliseconds longest) noexcept {
     }
     on->sever();
     return false;
+}
+
+std::function<void()> leasing::breaker(soci::session& session) {
+    return soci_support::breaker(PQsocket(connection::of(session)->handle()));
 }
 
 }  // namespace dlock::postgresql

@@ -3,11 +3,14 @@
 #include <dlock/soci/stop_event.hpp>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <dlock/deadline.hpp>
 
 namespace dlock::soci_support {
 
@@ -40,7 +43,11 @@ bool stop_event::wait_for(int socket) const noexcept {
 
 bool stop_event::wait_for(int socket, std::chrono::milliseconds longest) noexcept {
     pollfd source{socket, POLLIN, 0};
-    return ::poll(&source, 1, static_cast<int>(longest.count())) > 0;
+    const auto until = deadline::after(longest);
+    for (;;) {
+        const int ready = ::poll(&source, 1, static_cast<int>(until.remaining<std::chrono::milliseconds>().count()));
+        if (ready >= 0 || errno != EINTR) return ready > 0;  // a signal is no silence
+    }
 }
 
 }  // namespace dlock::soci_support

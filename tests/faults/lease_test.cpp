@@ -2,9 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Leases: the server takes the lock from who has stopped breathing, and who comes back knows it.
+#include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <future>
@@ -20,6 +24,7 @@
 #include <dlock/mysql/leased_lock.hpp>
 #include <dlock/postgresql.hpp>
 #include <dlock/postgresql/leased_lock.hpp>
+#include <dlock/soci/stop_event.hpp>
 
 #include "tests/faults/diary.hpp"
 #include "tests/servers/child_process.hpp"
@@ -171,6 +176,89 @@ TEST(LeaseOnPostgreSQL, ASilentServerMakesItSuspectThenLost) {
     leased.unlock();  // does not wait for who does not answer
     EXPECT_EQ(::kill(backend, SIGCONT), 0);
     EXPECT_TRUE(leased.try_lock_for(30s));
+}
+
+/// On a server that the kernel answers for, and that says nothing.
+template <class Lock, class Stop, class Go>
+void expect_calls_to_end_with_the_lease(Lock& leased, Stop stop, Go go_on) {
+    leased.lock();
+    auto lost = leased.lost();
+    stop();
+    EXPECT_EQ(reason_of([&] { (void)leased.holders(); }), errc::lost);
+    EXPECT_GE(boot_clock::now(), leased.valid_until());
+    EXPECT_TRUE(eventually([&] { return lost.stop_requested(); }));
+    EXPECT_EQ(leased.state(), lock_state::lost);
+    EXPECT_EQ(unlock(leased), errc::lost);
+    go_on();
+    ASSERT_TRUE(leased.try_lock_for(30s));
+    lost = leased.lost();
+    EXPECT_FALSE(lost.stop_requested());
+    stop();
+    EXPECT_EQ(unlock(leased), errc::lost);
+    EXPECT_TRUE(lost.stop_requested());
+    go_on();
+    ASSERT_TRUE(leased.try_lock_for(30s));
+    EXPECT_TRUE(leased.owns_lock());
+    EXPECT_FALSE(unlock(leased));
+}
+
+TEST(LeaseOnPostgreSQL, TheOwnersCallsEndWithTheLease) {
+    postgresql::leased_lock leased{postgresql_server::shared().url(), "calls", 900ms};
+    pid_t backend = 0;
+    expect_calls_to_end_with_the_lease(
+        leased,
+        [&] {
+            backend = std::atoi(leased.holders().at(0).session.c_str());
+            ASSERT_EQ(::kill(backend, SIGSTOP), 0);
+        },
+        [&] { ASSERT_EQ(::kill(backend, SIGCONT), 0); });
+}
+
+TEST(LeaseOnMariaDB, TheOwnersCallsEndWithTheLease) {
+    mariadb_server server;
+    mysql::leased_lock leased{server.url(), "calls", 900ms};
+    expect_calls_to_end_with_the_lease(
+        leased, [&] { ASSERT_EQ(::kill(server.pid(), SIGSTOP), 0); }, [&] { ASSERT_EQ(::kill(server.pid(), SIGCONT), 0); });
+}
+
+// The driver would connect anew with the first statement after the end, and the server would never end that session.
+TEST(LeaseOnMariaDB, TheDriverDoesNotConnectAnewByItself) {
+    mariadb_server& server = mariadb_server::shared();
+    soci::session onlooker{server.url()};
+    mysql::leased_lock leased{server.url() + " reconnect=1", "anew", 10min};
+    leased.lock();
+    const auto session = leased.holders().at(0).session;
+    leased.unlock();
+    onlooker << "KILL " + session;
+    ASSERT_TRUE(eventually([&] {
+        int left = 0;
+        onlooker << "SELECT COUNT(*) FROM information_schema.processlist WHERE id = " + session, soci::into(left);
+        return left == 0;
+    }));
+    EXPECT_EQ(reason_of([&] { (void)leased.holders(); }), errc::lost);
+}
+
+std::atomic<int> interruptions = 0;
+
+TEST(Silence, ASignalIsNone) {
+    struct sigaction counts {}, before {};
+    counts.sa_handler = [](int) { ++interruptions; };
+    ASSERT_EQ(::sigaction(SIGUSR1, &counts, &before), 0);
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    std::atomic<pthread_t> waiter{};
+    auto spoken = std::async(std::launch::async, [&] {
+        waiter = ::pthread_self();
+        return soci_support::stop_event::wait_for(ends[0], 30s);
+    });
+    while (interruptions < 100) {  // most of them find it waiting
+        if (spoken.wait_for(1ms) == std::future_status::ready) break;
+        if (waiter != pthread_t{}) ::pthread_kill(waiter, SIGUSR1);
+    }
+    EXPECT_EQ(::write(ends[1], "x", 1), 1);
+    EXPECT_TRUE(spoken.get());
+    for (const int end : ends) ::close(end);
+    ::sigaction(SIGUSR1, &before, nullptr);
 }
 
 }  // namespace
