@@ -22,4 +22,9 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 long dlock::testing::allocations() noexcept { return count; }
+bool dlock::testing::allocations_are_seen() noexcept {
+    const long before = count;
+    ::operator delete(::operator new(1));
+    return count != before;
+}
 void dlock::testing::fail_allocation(long nth) noexcept { until_failure = nth; }
