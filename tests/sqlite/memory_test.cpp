@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // No memory, at the worst moment: when a lock file is open, and the session is about to remember it.
-#include <cstddef>
-#include <cstdlib>
 #include <new>
 #include <optional>
 #include <string>
@@ -11,22 +9,8 @@
 #include <dlock/sqlite.hpp>
 
 #include "tests/sqlite/support.hpp"
+#include "tests/support/allocations.hpp"
 #include "tests/support/expect.hpp"
-
-namespace {
-
-thread_local long asked = 0;   ///< how often this thread has asked for memory
-thread_local long refused = 0;  ///< which one is refused; 0: none
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    if (++asked == refused) throw std::bad_alloc{};
-    if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-    throw std::bad_alloc{};
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace dlock::testing {
 namespace {
@@ -47,16 +31,15 @@ TEST_F(SqliteMemory, ThatIsRefusedLeavesNoLockThatNobodyKnows) {
     EXPECT_TRUE(take_and_give_back(a, "a"));                                           // and its table of connections
 
     const sqlite::key measured{"b"}, k{"k"};
-    asked = 0;
+    const long before = allocations();
     const auto one = lock_database::try_acquire(a, measured, mode::exclusive);
-    const long last = asked;  // for the entry in the table: the connection is there by then
+    const long last = allocations() - before;  // for the entry in the table: the connection is there by then
     ASSERT_TRUE(one);
     ASSERT_GT(last, 1);
 
-    asked = 0;
-    refused = last;
+    fail_allocation(last);
     EXPECT_THROW((void)lock_database::try_acquire(a, k, mode::exclusive), std::bad_alloc);
-    refused = 0;
+    fail_allocation(0);
 
     const auto grant = lock_database::try_acquire(a, k, mode::exclusive);
     ASSERT_TRUE(grant);

@@ -2,13 +2,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "tests/support/allocations.hpp"
 
-#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
 
 namespace {
-std::atomic<long> count = 0;
+thread_local long count = 0;
 thread_local long until_failure = 0;
 }
 
@@ -22,9 +21,4 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 long dlock::testing::allocations() noexcept { return count; }
-bool dlock::testing::allocations_are_seen() noexcept {
-    const long before = count;
-    ::operator delete(::operator new(1));
-    return count != before;
-}
 void dlock::testing::fail_allocation(long nth) noexcept { until_failure = nth; }
