@@ -7,7 +7,6 @@
 #include <exception>
 #include <future>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -29,7 +28,7 @@ public:
     /// One that is still on its way would hit whatever the connection does next: then there is no next.
     ~cancelling() {
         constexpr std::chrono::seconds patience{1};
-        if (!sent_ || sent_->wait_for(patience) == std::future_status::ready) return;
+        if (!sent_.valid() || sent_.wait_for(patience) == std::future_status::ready) return;
         ::shutdown(PQsocket(connection_), SHUT_RDWR);
     }
     cancelling(const cancelling&) = delete;
@@ -37,11 +36,11 @@ public:
 
     /// Unless one is on its way, or there is no memory for it now.
     void request() noexcept {
-        if (sent_ && sent_->wait_for(std::chrono::seconds{0}) != std::future_status::ready) return;
+        if (sent_.valid() && sent_.wait_for(std::chrono::seconds{0}) != std::future_status::ready) return;
         try {
             send();
         } catch (const std::exception&) {
-            sent_.reset();
+            sent_ = {};
         }
     }
 
@@ -62,7 +61,7 @@ private:
     }
 
     PGconn* connection_;
-    std::optional<std::future<void>> sent_;
+    std::future<void> sent_;
 };
 
 /// Returns when PQgetResult() would not block, or the connection has ended.
