@@ -148,6 +148,8 @@ MUTANTS = [
            [(POSTGRESQL_CONNECTION, "if (losses_) losses_->raise();", "")]),
     Mutant("loss never signalled, by who notices first, mysql", MYSQL_TEST, "*APooledSessionGoesBack*",
            [(MYSQL_CONNECTION, "if (losses_) losses_->raise();", "")]),
+    Mutant("an aborted transaction's lock is believed", POSTGRESQL_TEST, "Transaction.AnErrorReleases*",
+           [(POSTGRESQL_CONNECTION, "if (status == PQTRANS_INERROR) return certainty::unknown;", "")]),
     Mutant("a session that the driver has left stays, postgresql", SERVER_FAULT, "*HangsUp*PostgreSql",
            [(POSTGRESQL_CONNECTION, "if (PQstatus(handle_) == CONNECTION_BAD) return sever();", "")]),
     Mutant("a session that the driver has left stays, mysql, asked", SERVER_FAULT, "*HangsUp*AlsoWhileItIsWatched*MariaDb",
