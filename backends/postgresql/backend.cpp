@@ -94,6 +94,9 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
         if (said == '\0') refuse(*on, what.backend_pid, answer);
         const fencing_token token{what.fenced ? answer.number(0) : 0};
         if (what.fenced ? token.value == 0 : said != 't') return std::nullopt;
+        if (stop.stop_requested() && !on->serves(session)) {  // a cancel request that was still on its way has ended it
+            throw lock_error{errc::lost, "dlock: the session was ended, because the request to stop the wait did not get through in time"};
+        }
         auto taken = granted();
         taken.token = token;
         if (stop.stop_requested() && what.scope == scope::session) {  // it came too late to stop the server, not the caller

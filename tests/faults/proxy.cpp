@@ -91,6 +91,11 @@ proxy::~proxy() {
     ::close(listener_);
 }
 
+bool proxy::has_newcomers() const {
+    pollfd waiting{listener_, POLLIN, 0};
+    return ::poll(&waiting, 1, 0) > 0;
+}
+
 void proxy::obey(order what) {
     order_ = what;
     order_.wait(what);
@@ -112,6 +117,7 @@ void proxy::serve() {
                 case order::say:
                     for (const auto& each : relays) (void)send_all(each.client, words_);
                     break;
+                case order::ignore: ignoring_ = true; break;
             }
             order_ = order::none;
             order_.notify_all();

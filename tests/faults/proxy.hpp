@@ -34,11 +34,12 @@ public:
     }
 
     /// Who connects from now on is heard, and nothing of it reaches the server.
-    void ignore_newcomers() { ignoring_ = true; }
+    void ignore_newcomers() { obey(order::ignore); }
+    [[nodiscard]] bool has_newcomers() const;
 
 private:
     struct relay;
-    enum class order { none, reset, forsake, say };
+    enum class order { none, reset, forsake, say, ignore };
 
     void obey(order what);
     void serve();
@@ -48,7 +49,8 @@ private:
     int port_ = 0;
     std::string words_;
     std::atomic<order> order_ = order::none;
-    std::atomic<bool> ending_ = false, ignoring_ = false;
+    std::atomic<bool> ending_ = false;
+    bool ignoring_ = false;  ///< the thread's
     std::thread thread_;
 };
 

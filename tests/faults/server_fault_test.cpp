@@ -201,6 +201,23 @@ TEST_P(ServerFault, ADriverThatHangsUpByItselfEndsTheSessionAlsoWhenItGoesBackTo
     EXPECT_EQ(unlock(*lock), errc::lost);
 }
 
+TEST_P(ServerFault, AGrantBeforeAStopRequestThatDoesNotGetThroughIsLostWithTheSession) {
+    if (on_.title != "PostgreSql") GTEST_SKIP() << "MariaDB's waits are ended by a KILL, which has a limit of its own";
+    postgresql::transaction_lock mine{far_.session, "x"};
+    near_.lock.lock();
+    far_.session.begin();
+    std::stop_source stop;
+    auto reason = std::async(std::launch::async, [&] { return reason_of([&] { mine.lock(stop.get_token()); }); });
+    await_waiter();
+    between_.ignore_newcomers();
+    stop.request_stop();
+    await([this] { return between_.has_newcomers(); }, "no cancel request");
+    near_.lock.unlock();
+    EXPECT_EQ(reason.get(), errc::lost);
+    EXPECT_FALSE(mine.owns_lock());
+    EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "something was left";
+}
+
 TEST_P(ServerFault, AResetWhileItWaitsIsALossAndLeavesNothing) {
     near_.lock.lock();
     auto reason = waits(far_);
