@@ -15,7 +15,8 @@
 // When to use: when a hanging holder is worse than one that is interrupted. A lease bounds how long the others wait, it
 // does not make the work safe: what was checked a moment ago may not be so any more. Only a fencing token does that.
 //
-// Threads: one at a time locks and unlocks. Any thread may call owns_lock(), state(), valid_until() and lost().
+// Threads: one at a time locks and unlocks. Any thread may call owns_lock(), state(), valid_until() and lost(). In a forked child a
+// lock that its parent held is lost, and every call that would need the connection throws errc::lost.
 #pragma once
 
 #include <algorithm>
@@ -32,12 +33,13 @@
 #include <stop_token>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <dlock/boot_clock.hpp>
+#include <dlock/detail/background_thread.hpp>
 #include <dlock/detail/loss_signal.hpp>
+#include <dlock/detail/process.hpp>
 #include <dlock/detail/raised.hpp>
 #include <dlock/detail/timed_mutex.hpp>
 #include <dlock/lock.hpp>
@@ -64,8 +66,11 @@ concept leasing_backend =
         { B::breaker(session) } -> std::same_as<std::function<void()>>;
     } || detail::unmet<"dlock: this Backend has no server that would end a silent session">);
 
-template <leasing_backend Backend, key_policy_for<Backend> KeyPolicy, wait_policy_for<Backend> WaitPolicy = block>
-class basic_leased_lock {
+namespace detail {
+
+/// What is behind a basic_leased_lock, which says what each member does.
+template <leasing_backend Backend, key_policy_for<Backend> KeyPolicy, wait_policy_for<Backend> WaitPolicy>
+class leased_lock_state {
     using lock_type = basic_lock<Backend, KeyPolicy, WaitPolicy>;
 
 public:
@@ -73,31 +78,23 @@ public:
     using key_type = typename Backend::key_type;
     using clock = boot_clock;
 
-    /// Connects. Not locked yet.
-    /// \param lease  100 ms to 24 days; rounded up to the server's unit, a second on MySQL and MariaDB
-    /// \throws lock_error  bad_key; lost: cannot connect; unsupported: a server without such a limit
-    /// \throws std::invalid_argument  for another lease
     template <class Name>
         requires accepts_name<KeyPolicy, const Name&>
-    basic_leased_lock(const std::string& connection, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait = WaitPolicy{})
+    leased_lock_state(const std::string& connection, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait = WaitPolicy{})
         : lease_{checked(lease)},
           session_{Backend::open_session(connection, lease_)},
           lock_{*session_, name, std::move(wait)},
-          heart_{[this](const std::stop_token& stop) { beat(stop); }} {}
+          heart_{"dlock-lease", [this](const std::stop_token& stop) { beat(stop); }} {}
 
-    /// Releases what is held, and ends the session.
-    ~basic_leased_lock() {
+    ~leased_lock_state() {
         unlock();  // while the heart beats, which bounds it
         heart_.request_stop();
         heart_.join();
     }
 
-    basic_leased_lock(const basic_leased_lock&) = delete;
-    basic_leased_lock& operator=(const basic_leased_lock&) = delete;
+    leased_lock_state(const leased_lock_state&) = delete;
+    leased_lock_state& operator=(const leased_lock_state&) = delete;
 
-    /// As basic_lock's. Connects anew when the session has ended meanwhile.
-    /// \throws lock_error  as basic_lock; lost also when the lease was over before the grant could be told
-    /// Round trips: one, and one more after a wait of a third of the lease: when it was granted is not known then.
     void lock(std::stop_token stop = {}) {
         (void)acquire([&] {
             lock_.lock(stop);
@@ -140,12 +137,10 @@ public:
         return acquire([&] { return lock_.try_lock_shared_until(when, stop); });
     }
 
-    /// As basic_lock's. Waits for a server that does not answer as long as the lease lasts at most.
     void unlock() noexcept {
         std::error_code ignored;
         unlock(ignored);
     }
-    /// As basic_lock's; errc::lost also when the lease was over.
     void unlock(std::error_code& ec) noexcept {
         const std::lock_guard guard{mutex_};
         if (!held_) {
@@ -168,13 +163,11 @@ public:
         unlock(ec);
     }
 
-    /// Whether the lock is held and its lease not over. No round trip.
     [[nodiscard]] bool owns_lock() const noexcept {
         const auto now = state();
         return now == lock_state::held || now == lock_state::suspect;
     }
 
-    /// suspect: two heartbeats have not been answered, and the lease is not over. No round trip.
     [[nodiscard]] lock_state state() const noexcept {
         if (!held_) return lock_state::unlocked;
         const auto now = clock::now(), until = valid_until();
@@ -182,14 +175,11 @@ public:
         return now >= until + margin() - lease_ / 3 ? lock_state::suspect : lock_state::held;
     }
 
-    /// Until then the server has not given the lock to anybody else, unless the session is ended by force. Moves on with
-    /// every heartbeat. Of a lock that is not held: meaningless; ask owns_lock(). No round trip.
     [[nodiscard]] clock::time_point valid_until() const noexcept { return clock::time_point{clock::duration{valid_until_}}; }
 
-    /// As basic_lock's; also told by the lease's end. Callbacks must not use this object.
     [[nodiscard]] std::stop_token lost() const {
         auto token = losses_.of(0);
-        return owns_lock() ? token : detail::raised();  // in this order: the loss may come in between
+        return owns_lock() ? token : raised();  // in this order: the loss may come in between
     }
 
     [[nodiscard]] fencing_token token() const
@@ -199,7 +189,6 @@ public:
         return lock_.token();
     }
 
-    /// As basic_lock's. While the lock is held, waits for a server that does not answer as long as the lease lasts at most.
     [[nodiscard]] std::vector<holder> holders() const {
         const std::lock_guard guard{mutex_};
         return lock_.holders();
@@ -210,7 +199,7 @@ public:
 
 private:
     struct tell {
-        basic_leased_lock& of;
+        leased_lock_state& of;
         void operator()() const noexcept { of.lose(); }
     };
 
@@ -331,7 +320,7 @@ private:
     }
 
     std::chrono::milliseconds lease_;
-    mutable detail::timed_mutex mutex_;  ///< of the session and the lock on it
+    mutable timed_mutex mutex_;  ///< of the session and the lock on it
     std::mutex grant_mutex_;             ///< of held_ and break_, which need that one as well to be changed
     std::shared_ptr<typename Backend::session_type> session_;
     lock_type lock_;
@@ -340,10 +329,128 @@ private:
     std::atomic<bool> held_ = false;
     std::atomic<bool> ended_ = false;
     std::atomic<clock::rep> valid_until_ = 0;
-    mutable detail::loss_signal losses_;
+    mutable loss_signal losses_;
     std::optional<std::stop_callback<tell>> told_;
     std::condition_variable_any wake_;
-    std::jthread heart_;  ///< the last one: it uses all the others
+    background_thread heart_;  ///< the last one: it uses all the others
+};
+
+}  // namespace detail
+
+template <leasing_backend Backend, key_policy_for<Backend> KeyPolicy, wait_policy_for<Backend> WaitPolicy = block>
+class basic_leased_lock {
+    using state_type = detail::leased_lock_state<Backend, KeyPolicy, WaitPolicy>;
+
+public:
+    using backend_type = Backend;
+    using key_type = typename Backend::key_type;
+    using clock = boot_clock;
+
+    /// Connects. Not locked yet.
+    /// \param lease  100 ms to 24 days; rounded up to the server's unit, a second on MySQL and MariaDB
+    /// \throws lock_error  bad_key; lost: cannot connect; unsupported: a server without such a limit
+    /// \throws std::invalid_argument  for another lease
+    template <class Name>
+        requires accepts_name<KeyPolicy, const Name&>
+    basic_leased_lock(const std::string& connection, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait = WaitPolicy{})
+        : state_{connection, name, lease, std::move(wait)} {}
+
+    /// Releases what is held, and ends the session.
+    ~basic_leased_lock() = default;
+    basic_leased_lock(const basic_leased_lock&) = delete;
+    basic_leased_lock& operator=(const basic_leased_lock&) = delete;
+
+    /// As basic_lock's. Connects anew when the session has ended meanwhile.
+    /// \throws lock_error  as basic_lock; lost also when the lease was over before the grant could be told
+    /// Round trips: one, and one more after a wait of a third of the lease: when it was granted is not known then.
+    void lock(std::stop_token stop = {}) { here().lock(std::move(stop)); }
+    [[nodiscard]] bool try_lock() { return here().try_lock(); }
+    template <class Rep, class Period>
+    [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& wait, std::stop_token stop = {}) {
+        return here().try_lock_for(wait, std::move(stop));
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when, std::stop_token stop = {}) {
+        return here().try_lock_until(when, std::move(stop));
+    }
+
+    void lock_shared(std::stop_token stop = {})
+        requires shared_backend<Backend>
+    {
+        here().lock_shared(std::move(stop));
+    }
+    [[nodiscard]] bool try_lock_shared()
+        requires shared_backend<Backend>
+    {
+        return here().try_lock_shared();
+    }
+    template <class Rep, class Period>
+        requires shared_backend<Backend>
+    [[nodiscard]] bool try_lock_shared_for(const std::chrono::duration<Rep, Period>& wait, std::stop_token stop = {}) {
+        return here().try_lock_shared_for(wait, std::move(stop));
+    }
+    template <class Clock, class Duration>
+        requires shared_backend<Backend>
+    [[nodiscard]] bool try_lock_shared_until(const std::chrono::time_point<Clock, Duration>& when, std::stop_token stop = {}) {
+        return here().try_lock_shared_until(when, std::move(stop));
+    }
+
+    /// As basic_lock's. Waits for a server that does not answer as long as the lease lasts at most.
+    void unlock() noexcept {
+        std::error_code ignored;
+        unlock(ignored);
+    }
+    /// As basic_lock's; errc::lost also when the lease was over.
+    void unlock(std::error_code& ec) noexcept {
+        if (state_.is_here()) return state_->unlock(ec);
+        ec = state() == lock_state::lost ? errc::lost : errc::not_owner;
+    }
+    void unlock_shared() noexcept
+        requires shared_backend<Backend>
+    {
+        unlock();
+    }
+    void unlock_shared(std::error_code& ec) noexcept
+        requires shared_backend<Backend>
+    {
+        unlock(ec);
+    }
+
+    /// Whether the lock is held and its lease not over. No round trip.
+    [[nodiscard]] bool owns_lock() const noexcept { return state_.is_here() && state_->owns_lock(); }
+
+    /// suspect: two heartbeats have not been answered, and the lease is not over. No round trip.
+    [[nodiscard]] lock_state state() const noexcept {
+        const auto known = state_->state();
+        return state_.is_here() || known == lock_state::unlocked ? known : lock_state::lost;
+    }
+
+    /// Until then the server has not given the lock to anybody else, unless the session is ended by force. Moves on with
+    /// every heartbeat. Of a lock that is not held: meaningless; ask owns_lock(). No round trip.
+    [[nodiscard]] clock::time_point valid_until() const noexcept { return state_->valid_until(); }
+
+    /// As basic_lock's; also told by the lease's end. Callbacks must not use this object.
+    [[nodiscard]] std::stop_token lost() const { return state_.is_here() ? state_->lost() : detail::raised(); }
+
+    [[nodiscard]] fencing_token token() const
+        requires fencing_backend<Backend>
+    {
+        return here().token();
+    }
+
+    /// As basic_lock's. While the lock is held, waits for a server that does not answer as long as the lease lasts at most.
+    [[nodiscard]] std::vector<holder> holders() const { return here().holders(); }
+
+    [[nodiscard]] const key_type& key() const noexcept { return state_->key(); }
+    [[nodiscard]] std::chrono::milliseconds lease() const noexcept { return state_->lease(); }
+
+private:
+    state_type& here() const {
+        if (state_.is_here()) return *state_;
+        throw lock_error{errc::lost, "dlock: this leased lock belongs to the process that has forked this one: make one after the fork"};
+    }
+
+    detail::own_process<state_type> state_;
 };
 
 }  // namespace dlock

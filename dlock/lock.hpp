@@ -31,6 +31,7 @@
 #include <utility>
 
 #include <dlock/detail/acquirer.hpp>
+#include <dlock/detail/errno_kept.hpp>
 #include <dlock/lockable.hpp>
 
 namespace dlock {
@@ -96,7 +97,10 @@ public:
     }
 
 private:
-    released release() noexcept { return Backend::release(this->session_, this->key_, this->mode_, *this->grant_); }
+    released release() noexcept {
+        const detail::errno_kept unchanged;  // who leaves a scope may be about to ask why a call in it has failed
+        return Backend::release(this->session_, this->key_, this->mode_, *this->grant_);
+    }
 
     released release_and_forget() noexcept {
         const auto outcome = release();

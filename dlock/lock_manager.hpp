@@ -28,7 +28,8 @@
 // Loss: a connection that ends takes its locks with it, and all of them are told (lost(), state()). New locks connect anew:
 // try_lock() tries once; who may wait tries again with pauses of 25 ms to 2 s, for reconnect_for at most, then throws lost.
 //
-// Threads: any thread may call any member of the manager, and of different lock objects at once. Not in a forked child.
+// Threads: any thread may call any member of the manager, and of different lock objects at once. A forked child makes one of its
+// own: there the inherited one holds nothing and says nothing, its locks are lost, and its destructor leaves it to the parent.
 #pragma once
 
 #include <chrono>
@@ -43,16 +44,17 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
+#include <dlock/detail/background_thread.hpp>
 #include <dlock/detail/either_stop.hpp>
 #include <dlock/detail/local_queue.hpp>
 #include <dlock/detail/managed_keys.hpp>
 #include <dlock/detail/parker.hpp>
+#include <dlock/detail/process.hpp>
 #include <dlock/detail/roster.hpp>
 #include <dlock/error.hpp>
 #include <dlock/lock.hpp>
@@ -67,8 +69,11 @@ struct lock_manager_options {
     std::chrono::milliseconds reconnect_for{10'000};  ///< how long a call that may wait tries to reach the server
 };
 
+namespace detail {
+
+/// What is behind a lock_manager, which says what each member does.
 template <pipelining_backend Backend>
-class lock_manager {
+class lock_manager_state {
     using roster = detail::roster<Backend>;
     using handle = typename roster::handle;
     using waiter = detail::waiter;
@@ -82,14 +87,7 @@ public:
     using grant_type = detail::managed_grant;
     using connector = typename roster::connector;
 
-    /// Connects.
-    /// \throws lock_error  lost: cannot connect; unsupported: a server or pooler whose locks would exclude nobody
-    /// \throws std::invalid_argument  no connections, a negative time
-    explicit lock_manager(std::string connection, lock_manager_options options = {})
-        : lock_manager{[text = std::move(connection)] { return Backend::connect(text); }, options} {}
-
-    /// \param connect  makes a session that nobody else uses, in any thread; what it throws goes through
-    explicit lock_manager(connector connect, lock_manager_options options = {})
+    lock_manager_state(connector connect, lock_manager_options options)
         : options_{checked(options)}, roster_{std::move(connect), options.connections, [this](const handle& c) { lose(c); }} {
         guard locked{mutex_};
         const auto first = roster_.pick(locked, nullptr);
@@ -97,44 +95,24 @@ public:
         check_ = first->pipe.checker();
     }
 
-    /// As close(). \pre no thread is in a member, and no lock object that has a grant lives on
-    ~lock_manager() { close(); }
-    lock_manager(const lock_manager&) = delete;
-    lock_manager& operator=(const lock_manager&) = delete;
+    ~lock_manager_state() { (void)shut(deadline::after(std::chrono::milliseconds::zero())); }
+    lock_manager_state(const lock_manager_state&) = delete;
+    lock_manager_state& operator=(const lock_manager_state&) = delete;
 
-    /// Releases everything: what is held is lost, who waits gets errc::cancelled, and so does who locks from now on. Returns
-    /// when the connections are closed.
-    void close() noexcept { (void)close(std::chrono::milliseconds::zero()); }
-
-    /// As close(), but first waits, `longest` at most, until what is held has been given back. False: something was not. What is
-    /// on its way to the server or opens a connection then is still waited for. Another thread that closes cuts it short.
-    /// \throws std::invalid_argument  not a number
-    template <class Rep, class Period>
-    bool close(std::chrono::duration<Rep, Period> longest) {
-        return shut(deadline::after(longest));
-    }
-
-    /// How many connections are open.
     [[nodiscard]] std::size_t connections() const {
         const guard locked{mutex_};
         return roster_.connections().size();
     }
 
-    /// How many locks the server has granted to this process and not got back. One that several threads share counts once.
     [[nodiscard]] std::size_t held() const {
         const guard locked{mutex_};
         return held_;
     }
 
-    /// How many threads wait for another thread of this process, or for the one among them that asks the server.
     [[nodiscard]] std::size_t waiters() const {
         const guard locked{mutex_};
         return waiters_;
     }
-
-private:
-    template <pipelining_backend>
-    friend struct managed;
 
     // --- what managed<Backend> is made of
 
@@ -223,7 +201,7 @@ private:
     std::stop_token lost(const key_type& k, const grant_type& g) {
         const guard locked{mutex_};
         const entry* const e = keys_.find_held(k, g.epoch);
-        return e != nullptr ? e->on->losses.of(g.ticket) : detail::loss_signal::raised();
+        return e != nullptr ? e->on->losses.of(g.ticket) : loss_signal::raised();
     }
 
     void sever(const grant_type& g) noexcept {
@@ -245,6 +223,7 @@ private:
         return unlocked(locked, [&] { return c->pipe.holders(k); });
     }
 
+private:
     // --- one key
 
     static lock_error cancelled() { return {errc::cancelled, "dlock: the wait was cancelled"}; }
@@ -527,6 +506,7 @@ private:
         }
     }
 
+public:
     // --- the end
 
     bool shut(deadline until) noexcept {
@@ -553,10 +533,11 @@ private:
         auto housekeeper = std::exchange(housekeeper_, {});  // of several who close, one gets it
         locked.unlock();
         housekeeper.request_stop();
-        if (housekeeper.joinable()) housekeeper.join();
+        housekeeper.join();
         return given_back;
     }
 
+private:
     static lock_manager_options checked(lock_manager_options o) {
         if (o.connections == 0) throw std::invalid_argument{"dlock: a lock_manager needs a connection"};
         if (o.turn.count() < 0 || o.reconnect_for.count() < 0) throw std::invalid_argument{"dlock: a lock_manager needs times that are not negative"};
@@ -579,7 +560,66 @@ private:
     std::condition_variable_any housekeeping_;
     roster roster_;
     std::function<void(const key_type&)> check_;  ///< of this kind of server
-    std::jthread housekeeper_{[this](const std::stop_token& stop) { keep_house(stop); }};
+    background_thread housekeeper_{"dlock-manager", [this](const std::stop_token& stop) { keep_house(stop); }};
+};
+
+}  // namespace detail
+
+template <pipelining_backend Backend>
+class lock_manager {
+    using state = detail::lock_manager_state<Backend>;
+
+public:
+    using key_type = typename Backend::key_type;
+    using grant_type = detail::managed_grant;
+    using connector = typename state::connector;
+
+    /// Connects.
+    /// \throws lock_error  lost: cannot connect; unsupported: a server or pooler whose locks would exclude nobody
+    /// \throws std::invalid_argument  no connections, a negative time
+    explicit lock_manager(std::string connection, lock_manager_options options = {})
+        : lock_manager{[text = std::move(connection)] { return Backend::connect(text); }, options} {}
+
+    /// \param connect  makes a session that nobody else uses, in any thread; what it throws goes through
+    explicit lock_manager(connector connect, lock_manager_options options = {}) : state_{std::move(connect), options} {}
+
+    /// As close(). \pre no thread is in a member, and no lock object that has a grant lives on
+    ~lock_manager() = default;
+    lock_manager(const lock_manager&) = delete;
+    lock_manager& operator=(const lock_manager&) = delete;
+
+    /// Releases everything: what is held is lost, who waits gets errc::cancelled, and so does who locks from now on. Returns
+    /// when the connections are closed.
+    void close() noexcept { (void)close(std::chrono::milliseconds::zero()); }
+
+    /// As close(), but first waits, `longest` at most, until what is held has been given back. False: something was not. What is
+    /// on its way to the server or opens a connection then is still waited for. Another thread that closes cuts it short.
+    /// \throws std::invalid_argument  not a number
+    template <class Rep, class Period>
+    bool close(std::chrono::duration<Rep, Period> longest) {
+        const auto until = deadline::after(longest);
+        return !state_.is_here() || state_->shut(until);
+    }
+
+    /// How many connections are open.
+    [[nodiscard]] std::size_t connections() const { return state_.is_here() ? state_->connections() : 0; }
+
+    /// How many locks the server has granted to this process and not got back. One that several threads share counts once.
+    [[nodiscard]] std::size_t held() const { return state_.is_here() ? state_->held() : 0; }
+
+    /// How many threads wait for another thread of this process, or for the one among them that asks the server.
+    [[nodiscard]] std::size_t waiters() const { return state_.is_here() ? state_->waiters() : 0; }
+
+private:
+    template <pipelining_backend>
+    friend struct managed;
+
+    state& here() const {
+        if (state_.is_here()) return *state_;
+        throw lock_error{errc::lost, "dlock: this lock_manager belongs to the process that has forked this one: make one after the fork"};
+    }
+
+    detail::own_process<state> state_;
 };
 
 /// The backend of the locks that a lock_manager gives: its session_type is the manager. unlock() says "released" when the
@@ -591,25 +631,27 @@ struct managed {
     using grant_type = detail::managed_grant;
     static constexpr bool has_shared = Backend::has_shared;
 
-    static void check(session_type& manager, const key_type& k) { manager.check(k); }
+    static void check(session_type& manager, const key_type& k) { manager.here().check(k); }
     [[nodiscard]] static std::optional<grant_type> try_acquire(session_type& manager, const key_type& k, mode m) {
-        return manager.acquire(k, m, std::nullopt, {});
+        return manager.here().acquire(k, m, std::nullopt, {});
     }
     [[nodiscard]] static std::optional<grant_type> acquire_until(session_type& manager, const key_type& k, mode m, deadline until,
                                                                  const std::stop_token& stop) {
-        return manager.acquire(k, m, until, stop);
+        return manager.here().acquire(k, m, until, stop);
     }
     [[nodiscard]] static bool still_held(session_type& manager, const key_type& k, mode, const grant_type& g) noexcept {
-        return manager.holds(k, g);
+        return manager.state_.is_here() && manager.state_->holds(k, g);
     }
     [[nodiscard]] static std::stop_token lost(session_type& manager, const key_type& k, mode, const grant_type& g) {
-        return manager.lost(k, g);
+        return manager.here().lost(k, g);
     }
     [[nodiscard]] static released release(session_type& manager, const key_type& k, mode, const grant_type& g) noexcept {
-        return manager.release(k, g);
+        return manager.state_.is_here() ? manager.state_->release(k, g) : released::lost;
     }
-    static void sever(session_type& manager, const grant_type& g) noexcept { manager.sever(g); }
-    [[nodiscard]] static std::vector<holder> holders(session_type& manager, const key_type& k) { return manager.holders(k); }
+    static void sever(session_type& manager, const grant_type& g) noexcept {
+        if (manager.state_.is_here()) manager.state_->sever(g);
+    }
+    [[nodiscard]] static std::vector<holder> holders(session_type& manager, const key_type& k) { return manager.here().holders(k); }
 };
 
 }  // namespace dlock

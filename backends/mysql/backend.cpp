@@ -199,6 +199,7 @@ std::optional<grant> acquire(soci::session& session, const std::string& key, mod
     if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
     const auto on = ready(session, {&key, 1});
     on->reserve(key);
+    const connection::stake at_stake{*on};
     const stop_event stop{token};
     if (with == fencing::yes) await_fence(*on, stop);
     pauses between;
@@ -267,6 +268,7 @@ std::stop_token named::lost(session_type&, const key_type&, mode, const grant& g
 
 released named::release(session_type& session, const key_type& key, mode, const grant& granted) noexcept {
     auto& on = *granted.on;
+    if (!on.is_here()) return released::lost;
     auto* const lock = on.find(key, granted.serial);
     if (lock == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
     if (!on.serves(session)) {

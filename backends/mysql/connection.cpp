@@ -11,10 +11,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <soci/mysql/soci-mysql.h>
 #include <sys/socket.h>
 
 #include <dlock/error.hpp>
+#include <dlock/soci/inherited.hpp>
 #include <dlock/soci/native.hpp>
 
 namespace dlock::mysql {
@@ -25,7 +27,7 @@ namespace {
 class directory {
 public:
     static directory& instance() {
-        static auto* const only = new directory;  // never destroyed: a static session may unlock after main()
+        static auto* const only = make();  // never destroyed: a static session may unlock after main()
         return *only;
     }
 
@@ -33,6 +35,7 @@ public:
         const std::lock_guard guard{mutex_};
         const auto at = states_.find(handle);
         if (at != states_.end() && at->second->serves(session)) return at->second;
+        if (at != states_.end() && !at->second->is_here() && !at->second->was_replaced()) soci_support::refuse_in_child();
         auto made = std::make_shared<connection>(handle);
         if (at != states_.end()) return at->second = std::move(made);
         if (states_.size() >= limit_) sweep();
@@ -46,6 +49,14 @@ public:
     }
 
 private:
+    /// A fork waits for whoever is in here, so that a child finds the directory whole.
+    static directory* make() {
+        auto* const made = new directory;
+        soci_support::own_socket::await_forks();
+        (void)::pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); }, [] { instance().mutex_.unlock(); });
+        return made;
+    }
+
     void sweep() {
         std::erase_if(states_, [](const auto& entry) { return entry.second.use_count() == 1; });
         limit_ = std::max(smallest_limit, 2 * states_.size());
@@ -92,6 +103,7 @@ connection::greeting::greeting(const MYSQL* handle) noexcept : id{handle->thread
 
 connection::connection(MYSQL* handle) noexcept
     : handle_{handle},
+      socket_{static_cast<int>(mysql_get_socket(handle))},
       greeting_{handle},
       server_{server::of(handle)},
       session_pooling_{note::is_set(handle, note::session_pooling)},
@@ -110,7 +122,7 @@ std::size_t connection::count() { return directory::instance().size(); }
 
 bool connection::serves(soci::session& session) const noexcept {
     auto* const native = session.get_backend();
-    return !severed_ && native != nullptr && static_cast<soci::mysql_session_backend*>(native)->conn_ == handle_ &&
+    return !severed_ && is_here() && native != nullptr && static_cast<soci::mysql_session_backend*>(native)->conn_ == handle_ &&
            !was_replaced();
 }
 
@@ -121,6 +133,7 @@ bool connection::is_alive() const noexcept {
 }
 
 bool connection::still_serves(soci::session& session) noexcept {
+    if (!is_here()) return false;
     const bool ours = serves(session);
     if (ours && is_alive()) return true;
     ours ? sever() : lose_all();
@@ -173,6 +186,7 @@ void connection::forget(std::string_view key, std::uint64_t serial) noexcept {
     if (losses_) losses_->forget(serial);
     if (lock->key.capacity() > spare_.key.capacity()) std::swap(lock->key, spare_.key);
     held_.remove(*lock);
+    keep_socket();
     if (held_.empty()) watch_.reset();  // nobody asks any more: its duplicate would keep open what the driver closes
 }
 
@@ -219,6 +233,7 @@ connection::held_lock* connection::find_release_pending() noexcept {
 
 void connection::lose_all() noexcept {
     held_.clear();
+    keep_socket();
     pending_ = 0;
     lost_below_ = next_serial_;
     watch_.reset();  // as when nothing is held any more

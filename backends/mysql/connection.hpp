@@ -9,6 +9,9 @@
 // not be forgotten, the caller's declarations, is kept by the handle itself and dies with it.
 //
 // One thread at a time, as the session; of() alone meets other threads. A state outlives its connection only in grants.
+//
+// In a process that was forked since, the connection is the parent's: nothing is held, and nothing is said on it. While a lock is
+// at stake the child does not even have the socket (own_socket).
 #pragma once
 
 #include <array>
@@ -27,9 +30,11 @@
 #include <mysql.h>
 
 #include <dlock/detail/held_locks.hpp>
+#include <dlock/detail/process.hpp>
 #include <dlock/mysql/server.hpp>
 #include <dlock/soci/end_watch.hpp>
 #include <dlock/soci/fwd.hpp>
+#include <dlock/soci/own_socket.hpp>
 #include <dlock/soci/shared_handle_members.hpp>
 
 namespace dlock::mysql {
@@ -41,11 +46,31 @@ namespace dlock::mysql {
 class connection {
 public:
     /// The state of the session's connection, made at its first use.
-    /// \throws lock_error  as handle_of()
+    /// \throws lock_error  as handle_of(); lost also when a parent of this process has used it
     [[nodiscard]] static std::shared_ptr<connection> of(soci::session& session);
 
     /// How many states are kept for connections, those that have ended included: bounded by twice the sessions in use.
     [[nodiscard]] static std::size_t count();
+
+    /// False in a process that was forked since the connection was first used.
+    [[nodiscard]] bool is_here() const noexcept { return made_.is_here(); }
+
+    /// While it lives a lock is asked for: the socket is kept from forked children.
+    class stake {
+    public:
+        explicit stake(connection& c) noexcept : connection_{c} { connection_.socket_.keep(true); }
+        ~stake() { connection_.keep_socket(); }
+        stake(const stake&) = delete;
+        stake& operator=(const stake&) = delete;
+
+    private:
+        connection& connection_;
+    };
+    /// The session is dlock's own: its socket is kept from children at all times.
+    void keep_always() noexcept {
+        always_kept_ = true;
+        keep_socket();
+    }
 
     /// \pre serves(the session)
     [[nodiscard]] MYSQL* handle() const noexcept { return handle_; }
@@ -145,7 +170,12 @@ private:
         friend bool operator==(const greeting&, const greeting&) = default;
     };
 
+    void keep_socket() noexcept { socket_.keep(always_kept_ || !held_.empty()); }
+
+    detail::birthplace made_;
     MYSQL* handle_;
+    soci_support::own_socket socket_;
+    bool always_kept_ = false;
     greeting greeting_;
     mysql::server server_;
     std::atomic<bool> severed_ = false;  ///< also read by whoever gets a handle at the same address next

@@ -23,6 +23,7 @@ using std::chrono::milliseconds;
 
 void limit_silence(soci::session& session, milliseconds lease) {
     bound_silence(session);
+    connection::of(session)->keep_always();
     auto* const handle = handle_of(session);
     constexpr my_bool never = 0;  // the next connection would have no limit
     mysql_optionsv(handle, MYSQL_OPT_RECONNECT, &never);

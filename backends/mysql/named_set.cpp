@@ -63,6 +63,7 @@ std::optional<grant> acquire(soci::session& session, const key_set<std::string>&
     const sql::names keys{set};
     const auto on = ready(session, keys);
     on->reserve(keys);
+    const connection::stake at_stake{*on};
     const stop_event stop{token};
     pauses between;
     for (;;) {
@@ -100,6 +101,7 @@ std::stop_token named_set::lost(session_type&, const key_type&, mode, const gran
 
 released named_set::release(session_type& session, const key_type& keys, mode, const grant& granted) noexcept {
     auto& on = *granted.on;
+    if (!on.is_here()) return released::lost;
     if (on.find(keys.front(), granted.serial) == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
     if (!on.serves(session)) {
         on.lose_all();

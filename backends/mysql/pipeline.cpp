@@ -106,6 +106,7 @@ struct pipeline::parts {
     static std::shared_ptr<connection> ready(soci::session& session) {
         bound_silence(session);
         auto on = connection::of(session);
+        on->keep_always();
         if (on->server().one_lock_per_session()) {
             throw lock_error{errc::unsupported,
                              "dlock: this server keeps one named lock per session, so a lock_manager cannot share connections: use "

@@ -75,6 +75,7 @@ std::optional<grant> acquire(soci::session& session, const key_set<key>& keys, m
     }
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
     on->reserve(keys.size());
+    const connection::stake at_stake{*on};
     statement::set_request what{keys, m, on->backend_pid(), {}};
     if (until == nullptr) return acquire_once(on, what, stop);
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days
@@ -112,6 +113,7 @@ std::optional<grant> advisory_set::acquire_until(session_type& session, const ke
 
 released advisory_set::release(session_type&, const key_type& keys, mode m, const grant& granted) noexcept {
     auto& on = *granted.on;
+    if (!on.is_here()) return released::lost;
     const auto* const first = on.find(keys.front(), granted.serial);
     if (first == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
     const auto outcome = statement::release(on, keys, m, first->release_pending);

@@ -7,12 +7,12 @@
 #include <exception>
 #include <future>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <dlock/detail/background_thread.hpp>
 #include <dlock/soci/stop_event.hpp>
 
 namespace dlock::postgresql {
@@ -53,11 +53,12 @@ private:
     void send() {
         std::promise<void> done;
         sent_ = done.get_future();
-        std::thread{[done = std::move(done), what = handle{PQgetCancel(connection_)}]() mutable {
+        auto send = [done = std::move(done), what = handle{PQgetCancel(connection_)}](const std::stop_token&) mutable {
             std::array<char, 256> why{};
             if (what) (void)PQcancel(what.get(), why.data(), static_cast<int>(why.size()));
             done.set_value();
-        }}.detach();
+        };
+        detail::background_thread{"dlock-cancel", std::move(send)}.detach();
     }
 
     PGconn* connection_;

@@ -140,6 +140,7 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
                          "before the transaction begins"};
     }
     on->reserve_one();
+    const connection::stake at_stake{*on};
     statement::request what{key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), {}};
     what.fenced = with == fencing::yes;
     if (until == nullptr) return acquire_once(session, on, what, stop);
@@ -190,6 +191,7 @@ std::optional<grant> transaction_advisory::acquire_until(soci::session& session,
 
 released advisory::release(soci::session&, const key_type& key, mode m, const grant& granted) noexcept {
     auto& on = *granted.on;
+    if (!on.is_here()) return released::lost;
     auto* const lock = on.find(key, granted.serial);
     if (lock == nullptr) return on.has_lost(granted.serial) ? released::lost : released::yes;
     const auto outcome = statement::release(on, key, m);

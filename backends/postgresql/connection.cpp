@@ -16,6 +16,7 @@
 #include <dlock/postgresql/result.hpp>
 #include <dlock/postgresql/set_statement.hpp>
 #include <dlock/postgresql/statement.hpp>
+#include <dlock/soci/inherited.hpp>
 #include <dlock/soci/native.hpp>
 
 namespace dlock::postgresql {
@@ -83,7 +84,9 @@ bool has_ended(const PGconn* handle) noexcept {
 std::shared_ptr<connection> connection::of(soci::session& session) {
     auto* const handle = handle_of(session);
     auto* at = events::find(handle);
-    return at != nullptr ? *at : events::attach(handle);
+    if (at == nullptr) return events::attach(handle);
+    if (!(*at)->is_here()) soci_support::refuse_in_child();
+    return *at;
 }
 
 bool connection::scrub(soci::session& session) noexcept {
@@ -101,13 +104,15 @@ bool connection::scrub(soci::session& session) noexcept {
 
 bool connection::serves(soci::session& session) noexcept {
     auto* const native = session.get_backend();
-    if (handle_ == nullptr || native == nullptr || static_cast<soci::postgresql_session_backend*>(native)->conn_ != handle_) return false;
+    if (!is_here() || handle_ == nullptr || native == nullptr) return false;
+    if (static_cast<soci::postgresql_session_backend*>(native)->conn_ != handle_) return false;
     if (!has_ended(handle_)) return true;
     sever();  // so that every statement from now on says so, whether the server did or not
     return false;
 }
 
 void connection::sever() noexcept {
+    if (!is_here()) return;
     // The watch's duplicate, where there is one: it keeps the connection open when libpq has closed its own descriptor.
     if (handle_ != nullptr) ::shutdown(watch_ ? watch_->socket() : PQsocket(handle_), SHUT_RDWR);
     lose_all();
@@ -115,12 +120,14 @@ void connection::sever() noexcept {
 
 void connection::end() noexcept {
     handle_ = nullptr;
+    if (!is_here()) return;
     lose_all();
     watch_.reset();
 }
 
 void connection::lose_all() noexcept {
     held_.clear();
+    keep_socket();
     pending_ = 0;
     lost_below_ = next_serial_;
     if (losses_) losses_->raise();
@@ -133,7 +140,7 @@ std::stop_token connection::lost(std::uint64_t serial) {
 }
 
 void connection::saw(PGresult* result) noexcept {
-    if (own_) return;
+    if (own_ || !is_here()) return;
     if (PQstatus(handle_) == CONNECTION_BAD) return sever();  // libpq may have hung up by itself, which no watch sees
     const char* const tag = PQcmdStatus(result);
     if (tag == nullptr) return;
@@ -238,6 +245,7 @@ void connection::remove(held_lock& lock) noexcept {
     if (lock.release_pending) --pending_;
     if (losses_) losses_->forget(lock.serial);
     held_.remove(lock);
+    keep_socket();
 }
 
 void connection::set_release_pending(held_lock& lock) noexcept {

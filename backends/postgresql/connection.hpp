@@ -8,6 +8,9 @@
 // https://www.postgresql.org/docs/current/libpq-events.html
 //
 // One thread at a time, as the session. The state outlives its connection only in grants, which then read as lost.
+//
+// In a process that was forked since, the connection is the parent's: nothing is held, and nothing is said on it. While a lock is
+// at stake the child does not even have the socket (own_socket).
 #pragma once
 
 #include <cstdint>
@@ -21,10 +24,12 @@
 
 #include <dlock/backend.hpp>
 #include <dlock/detail/held_locks.hpp>
+#include <dlock/detail/process.hpp>
 #include <dlock/postgresql/backend.hpp>
 #include <dlock/postgresql/sql.hpp>
 #include <dlock/soci/end_watch.hpp>
 #include <dlock/soci/fwd.hpp>
+#include <dlock/soci/own_socket.hpp>
 #include <dlock/soci/shared_handle_members.hpp>
 
 namespace dlock::postgresql {
@@ -32,12 +37,32 @@ namespace dlock::postgresql {
 class connection {
 public:
     /// The state of the session's connection, made at its first use.
-    /// \throws lock_error  lost: not connected; unsupported: not a PostgreSQL session
+    /// \throws lock_error  lost: not connected, or by a parent of this process; unsupported: not a PostgreSQL session
     [[nodiscard]] static std::shared_ptr<connection> of(soci::session& session);
 
     /// Ends an open transaction and releases every lock that dlock holds on the session, which then read as lost. No round
     /// trip when there is nothing to do. False: the session had to be severed, or has no connection.
     [[nodiscard]] static bool scrub(soci::session& session) noexcept;
+
+    /// False in a process that was forked since the connection was first used.
+    [[nodiscard]] bool is_here() const noexcept { return made_.is_here(); }
+
+    /// While it lives a lock is asked for: the socket is kept from forked children.
+    class stake {
+    public:
+        explicit stake(connection& c) noexcept : connection_{c} { connection_.socket_.keep(true); }
+        ~stake() { connection_.keep_socket(); }
+        stake(const stake&) = delete;
+        stake& operator=(const stake&) = delete;
+
+    private:
+        connection& connection_;
+    };
+    /// The session is dlock's own: its socket is kept from children at all times.
+    void keep_always() noexcept {
+        always_kept_ = true;
+        keep_socket();
+    }
 
     /// Null once the connection was closed or reset.
     [[nodiscard]] PGconn* handle() const noexcept { return handle_; }
@@ -113,11 +138,12 @@ public:
         connection& connection_;
     };
 
-    explicit connection(PGconn* handle) noexcept : handle_{handle} {}
+    explicit connection(PGconn* handle) noexcept : handle_{handle}, socket_{PQsocket(handle)} {}
 
 private:
     friend struct events;
 
+    void keep_socket() noexcept { socket_.keep(always_kept_ || !held_.empty()); }
     void saw(PGresult* result) noexcept;
     void end() noexcept;
     void lose_all() noexcept;
@@ -136,7 +162,10 @@ private:
         }
     };
 
+    detail::birthplace made_;
     PGconn* handle_;
+    soci_support::own_socket socket_;
+    bool always_kept_ = false;
     int server_pid_ = 0;  ///< 0 before the preflight
     bool in_recovery_ = false;
     bool locks_nothing_ = false;

@@ -34,6 +34,7 @@ std::string setting(const char* name, long long value) {
 void limit_silence(soci::session& session, milliseconds lease) {
     bound_silence(session);
     const auto on = connection::of(session);
+    on->keep_always();
     if (set(*on, setting("idle_session_timeout", lease.count())).rows() == 0) {
         throw lock_error{errc::unsupported, "dlock: a leased lock needs idle_session_timeout, that is PostgreSQL 14 or newer"};
     }

@@ -186,6 +186,7 @@ struct pipeline::parts {
     static std::shared_ptr<connection> ready(soci::session& session) {
         bound_silence(session);
         auto on = connection::of(session);
+        on->keep_always();
         (void)on->backend_pid();
         PQsetNoticeReceiver(on->handle(), say_nothing, nullptr);  // the session is dlock's own, and its end is told otherwise
         const result answer{PQexec(on->handle(), without_limits)};

@@ -3,29 +3,39 @@
 #include <dlock/soci/end_watch.hpp>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <dlock/detail/background_thread.hpp>
 #include <dlock/error.hpp>
+#include <dlock/soci/above_standard.hpp>
 
 namespace dlock::soci_support {
 namespace {
 
-/// The one thread. It is never destroyed: at the end of the process there is nothing left that it could tell.
+/// The one thread of a process. It is never destroyed: at the end of the process there is nothing left that it could tell.
 class watcher {
 public:
+    /// A forked child makes its own, and leaves the inherited one alone: its epoll instance is the parent's, and its mutex may
+    /// have been locked when the child was forked.
     static watcher& process_wide() {
-        static auto* const instance = new watcher;
-        return *instance;
+        static std::atomic<watcher*> current = nullptr;
+        watcher* known = current.load(std::memory_order_acquire);
+        while (known == nullptr || !known->made_.is_here()) {
+            auto made = std::make_unique<watcher>();
+            if (current.compare_exchange_strong(known, made.get())) return *made.release();
+        }
+        return *known;
     }
 
     /// A name of its own for every watch: descriptors are used again, and an event may be on its way.
@@ -53,9 +63,14 @@ public:
 
 private:
     void start() {
-        epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+        epoll_ = above_standard(::epoll_create1(EPOLL_CLOEXEC));
         if (epoll_ < 0) fail("cannot be watched");
-        std::thread{[this] { run(); }}.detach();
+        try {
+            detail::background_thread{"dlock-loss", [this](const std::stop_token&) { run(); }}.detach();
+        } catch (...) {
+            ::close(std::exchange(epoll_, -1));
+            throw;
+        }
     }
 
     void run() {
@@ -80,6 +95,7 @@ private:
         return signal;
     }
 
+    detail::birthplace made_;
     std::mutex mutex_;
     int epoll_ = -1;
     std::uint64_t next_ = 1;
@@ -88,8 +104,10 @@ private:
 
 }  // namespace
 
-end_watch::end_watch(int socket, std::shared_ptr<detail::loss_signal> signal) : socket_{::fcntl(socket, F_DUPFD_CLOEXEC, 3)} {
+end_watch::end_watch(int socket, std::shared_ptr<detail::loss_signal> signal)
+    : socket_{::fcntl(socket, F_DUPFD_CLOEXEC, 3)}, kept_{socket_} {
     if (socket_ < 0) watcher::fail("cannot be watched");
+    kept_.keep(true);  // a watch is of something that is held
     try {
         watch_ = watcher::process_wide().add(socket_, std::move(signal));
     } catch (...) {
@@ -99,7 +117,7 @@ end_watch::end_watch(int socket, std::shared_ptr<detail::loss_signal> signal) : 
 }
 
 end_watch::~end_watch() {
-    watcher::process_wide().remove(watch_);
+    if (made_.is_here()) watcher::process_wide().remove(watch_);
     ::close(socket_);
 }
 

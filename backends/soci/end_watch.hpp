@@ -7,13 +7,16 @@
 // nothing: it asks the kernel to tell when the peer closes its side (EPOLLRDHUP), which neither a notification nor an
 // answer on its way looks like. https://man7.org/linux/man-pages/man2/epoll_ctl.2.html
 //
-// The thread starts with the first watch and never ends. A forked child has none: it hears of no loss.
+// The thread starts with the first watch of a process and never ends. A forked child gets one of its own with its first
+// watch; those that it inherits tell it nothing.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 
 #include <dlock/detail/loss_signal.hpp>
+#include <dlock/detail/process.hpp>
+#include <dlock/soci/own_socket.hpp>
 
 namespace dlock::soci_support {
 
@@ -32,7 +35,9 @@ public:
     [[nodiscard]] int socket() const noexcept { return socket_; }
 
 private:
+    detail::birthplace made_;
     int socket_;
+    own_socket kept_;
     std::uint64_t watch_;
 };
 

@@ -50,6 +50,7 @@ pooled_session::pooled_session(soci::connection_pool& pool, deadline until)
     : pool_{pool}, position_{lease(pool, until)}, session_{&pool.at(position_)} {}
 
 pooled_session::~pooled_session() {
+    if (!made_.is_here()) return;  // the connection is the parent's, and the pool's mutex may be locked for ever
     if (!scrub(*session_)) {
         try {
             session_->reconnect();

@@ -18,6 +18,7 @@
 
 #include <dlock/deadline.hpp>
 #include <dlock/detail/chrono.hpp>
+#include <dlock/detail/process.hpp>
 #include <dlock/soci/fwd.hpp>
 
 namespace dlock {
@@ -36,7 +37,7 @@ public:
     pooled_session(soci::connection_pool& pool, deadline until);
 
     /// Rolls an open transaction back, releases what dlock still holds, and gives the session back. A session that does not
-    /// answer is closed and connected anew. No round trip when there is nothing to clean.
+    /// answer is closed and connected anew. No round trip when there is nothing to clean. Does nothing in a forked child.
     ~pooled_session();
 
     pooled_session(const pooled_session&) = delete;
@@ -46,6 +47,7 @@ public:
     operator soci::session&() noexcept { return *session_; }
 
 private:
+    detail::birthplace made_;
     soci::connection_pool& pool_;
     std::size_t position_;
     soci::session* session_;

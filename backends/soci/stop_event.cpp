@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 #include <dlock/deadline.hpp>
+#include <dlock/soci/above_standard.hpp>
 
 namespace dlock::soci_support {
 
 stop_event::stop_event(const std::stop_token& stop) : stop_{stop} {
     if (!stop.stop_possible()) return;
-    fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    fd_ = above_standard(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     on_stop_.emplace(stop, raise{fd_});
 }
 

@@ -13,6 +13,7 @@
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
 #include <dlock/detail/chrono.hpp>
+#include <dlock/detail/errno_kept.hpp>
 #include <dlock/detail/raised.hpp>
 #include <dlock/error.hpp>
 #include <dlock/fencing_token.hpp>
@@ -88,6 +89,7 @@ public:
     /// Whether this object holds the lock, in either mode. Asks what the client side knows, not the server: false as soon
     /// as the session is known to have ended or to have been replaced. No round trip.
     [[nodiscard]] bool owns_lock() const noexcept {
+        const errno_kept unchanged;
         return grant_ && Backend::still_held(session_, key_, mode_, *grant_);
     }
 

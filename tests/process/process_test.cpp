@@ -253,7 +253,7 @@ TEST_P(Process, SigkillOfAStoppedHolderFreesTheLock) {
     expect_free_at_once();
 }
 
-// --- fork(): a copy shares the connection, and the server cannot tell the two apart
+// --- fork(): the server cannot tell a copy from the holder; fork_test has every kind of lock
 
 TEST_P(Process, AForkedCopyThatJustLeavesDoesNotFreeTheLock) {
     holder_process other{url, name};
@@ -266,30 +266,22 @@ TEST_P(Process, AForkedCopyThatJustLeavesDoesNotFreeTheLock) {
     expect_free_at_once();
 }
 
-TEST_P(Process, AForkedCopyKeepsTheConnectionAndSoTheLockAfterTheHoldersEnd) {
+TEST_P(Process, AForkedCopyDoesNotKeepTheLockAfterTheHoldersEnd) {
     holder_process other{url, name};
     ASSERT_EQ(other.ask("lock"), "held");
     ASSERT_EQ(other.ask("fork"), "forked");
     other.kill();
-    if (GetParam().title != "Sqlite") {  // whose locks belong to a process
-        let_the_server_notice();
-        EXPECT_FALSE(mine.lock.try_lock());
-        other.hang_up();  // the copy leaves
-    }
-    expect_free_at_once();
+    expect_free_at_once();  // the copy lives until its input ends, with the object
 }
 
-TEST_P(Process, AForkedCopyThatDestroysItsSessionTakesTheLockAlongAndTheHolderKnows) {
+TEST_P(Process, AForkedCopyThatDestroysItsSessionLeavesTheLockToTheHolder) {
     holder_process other{url, name};
     ASSERT_EQ(other.ask("lock"), "held");
     ASSERT_EQ(other.ask("fork_and_return"), "forked");
-    if (GetParam().title == "Sqlite") {  // dlock sees to it that the copy touches nothing
-        EXPECT_EQ(other.ask("owns"), "yes");
-        EXPECT_FALSE(mine.lock.try_lock());
-        return;
-    }
-    await([&] { return other.ask("owns") == "no"; }, "the holder does not know");
-    EXPECT_EQ(other.ask("unlock"), "session lost");
+    let_the_server_notice();
+    EXPECT_EQ(other.ask("owns"), "yes");
+    EXPECT_FALSE(mine.lock.try_lock());
+    EXPECT_EQ(other.ask("unlock"), "unlocked");
     expect_free_at_once();
 }
 

@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// Which process this is. A forked child has a copy of every object of its parent, but none of the parent's threads and no
+// share in what the parent has locked: an object that remembers where it was made can tell.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+namespace dlock::detail {
+
+/// A number that differs from that of every process this one descends from. Costs two loads, unlike getpid(). Sees forks that
+/// run no pthread_atfork handlers, too. Any thread.
+[[nodiscard]] std::uint64_t process_number() noexcept;
+
+/// The process in which an object was made.
+class birthplace {
+public:
+    birthplace() noexcept : number_{process_number()} {}
+
+    /// False in a process that was forked since.
+    [[nodiscard]] bool is_here() const noexcept { return number_ == process_number(); }
+
+private:
+    std::uint64_t number_;
+};
+
+/// Keeps it for ever, so that nobody calls it a leak.
+void leave_to_parent(void* object) noexcept;
+
+/// Owns an object with threads, mutexes or connections. In a forked child it is not destroyed: its threads are not there to be
+/// awaited, its mutexes may be locked for ever, and its connections are the parent's.
+template <class T>
+class own_process {
+public:
+    template <class... Args>
+    explicit own_process(Args&&... args) : object_{new T(std::forward<Args>(args)...)} {}
+    ~own_process() {
+        if (is_here()) delete object_;
+        else leave_to_parent(object_);
+    }
+    own_process(const own_process&) = delete;
+    own_process& operator=(const own_process&) = delete;
+
+    /// False in a process that was forked since.
+    [[nodiscard]] bool is_here() const noexcept { return made_.is_here(); }
+
+    [[nodiscard]] T* operator->() const noexcept { return object_; }
+    [[nodiscard]] T& operator*() const noexcept { return *object_; }
+
+private:
+    birthplace made_;
+    T* object_;
+};
+
+}  // namespace dlock::detail
