@@ -36,6 +36,9 @@ SQLITE_FILES = "backends/sqlite/lock_files.cpp"
 SQLITE_QUEUE = "backends/sqlite/queue.cpp"
 SQLITE_SQL = "backends/sqlite/sql.hpp"
 MEMORY = "backends/memory/server.cpp"
+OWN_SOCKET = "backends/soci/own_socket.cpp"
+PROCESS = "dlock/detail/process.cpp"
+THREAD = "dlock/detail/background_thread.cpp"
 
 CORE_TEST = "//tests/core:core_test"
 POSTGRESQL_CONFORMANCE = "//tests/conformance:postgresql_conformance_test"
@@ -55,6 +58,8 @@ MEMORY_TEST = "//tests/memory:memory_test"
 LEASE_TEST = "//tests/faults:lease_test"
 HISTORIES = "//tests/faults:history_fault_test"
 LOSS_TEST = "//tests/faults:loss_test"
+FORK_TEST = "//tests/process:fork_test"
+PROGRAM_TEST = "//tests/process:program_test"
 SERVER_FAULT = "//tests/faults:server_fault_test"
 MANAGER_TEST = "//tests/lock_manager:lock_manager_test"
 PREFLIGHT_TEST = "//tests/faults:preflight_test"
@@ -316,4 +321,27 @@ MUTANTS = [
             (MEMORY, "first.token = give(", "(void)give(")]),
     Mutant("a token minted when the waiter wakes up, memory", MEMORY_TEST, "MemoryFence.*",
            [(MEMORY, "return grant{session, self.token};", "return grant{session, {++last_token_}};")]),
+    # --- forks, and the program around dlock
+    Mutant("a forked child takes itself for its parent", FORK_TEST, "Fork.TheChildHoldsNothingAndKnows/PostgreSqlLock", [
+        (PROCESS, "(void)::madvise(page, size, MADV_WIPEONFORK);", ""), (PROCESS, "cell.load()->store(0);", "")]),
+    Mutant("only pthread_atfork tells of a fork", FORK_TEST, "Fork.AChildOfABareCloneHoldsNothingEither/PostgreSqlLock", [
+        (PROCESS, "(void)::madvise(page, size, MADV_WIPEONFORK);", "")]),
+    Mutant("a forked child gets the socket", FORK_TEST, "Fork.TheChildDestroysWhatItHasInherited/PostgreSqlLock", [
+        (OWN_SOCKET, "if (dead >= 0) (void)::dup3", "if (dead > 1000) (void)::dup3"), (OWN_SOCKET, "    ::close(in_place_of);", "    return;")]),
+    Mutant("a forked child gets the socket of a waiter", FORK_TEST, "ForkWhileWaiting.*/PostgreSqlLock", [
+        ("backends/postgresql/connection.hpp", "connection_.socket_.keep(true);", "")]),
+    Mutant("a forked child gets the watch's duplicate", FORK_TEST, "Fork.TheChildDoesNotHaveTheParentsConnection/MariaDbLock", [
+        (WATCH, "kept_.keep(true);", "")]),
+    Mutant("a forked worker is watched by a thread of its parent", FORK_TEST, "ForkedWorker.*", [
+        (WATCH, "known == nullptr || !known->made_.is_here()", "known == nullptr")]),
+    Mutant("a forked child ends the watches of its parent", FORK_TEST, "Fork.TheChildDestroysWhatItHasInherited/*", [
+        (WATCH, "if (made_.is_here()) watcher", "watcher")]),
+    Mutant("a pooled session is scrubbed by a forked child", FORK_TEST, "Fork.TheChildDestroysWhatItHasInherited/*PooledLock", [
+        ("backends/soci/pooled_session.cpp", "if (!made_.is_here()) return;", "")]),
+    Mutant("threads take the program's signals", PROGRAM_TEST, "Program/*.SignalsThatTheProgramWaitsForReachIt", [
+        (THREAD, "::pthread_sigmask(SIG_SETMASK, &all, &before_);", "::pthread_sigmask(SIG_SETMASK, nullptr, &before_);")]),
+    Mutant("the end of a scope changes errno", PROGRAM_TEST, "Program/0.TheEndOfAScopeLeavesErrnoAlone", [
+        ("dlock/detail/errno_kept.hpp", "errno = before_;", "")]),
+    Mutant("an eventfd is the standard input", PROGRAM_TEST, "Program/0.StandardInputOutputAndErrorAreNeverOurs", [
+        ("backends/soci/above_standard.hpp", "descriptor > STDERR_FILENO", "descriptor >= 0")]),
 ]
