@@ -322,7 +322,7 @@ MUTANTS = [
     Mutant("a token minted when the waiter wakes up, memory", MEMORY_TEST, "MemoryFence.*",
            [(MEMORY, "return grant{session, self.token};", "return grant{session, {++last_token_}};")]),
     # --- forks, and the program around dlock
-    Mutant("a forked child takes itself for its parent", FORK_TEST, "Fork.TheChildHoldsNothingAndKnows/PostgreSqlLock", [
+    Mutant("a forked child takes itself for its parent", FORK_TEST, "Fork.TheChildIsToldWhyItCannotLockOnWhatItHasInherited/PostgreSqlLock", [
         (PROCESS, "(void)::madvise(page, size, MADV_WIPEONFORK);", ""), (PROCESS, "cell.load()->store(0);", "")]),
     Mutant("only pthread_atfork tells of a fork", FORK_TEST, "Fork.AChildOfABareCloneHoldsNothingEither/PostgreSqlLock", [
         (PROCESS, "(void)::madvise(page, size, MADV_WIPEONFORK);", "")]),
@@ -334,10 +334,6 @@ MUTANTS = [
         (WATCH, "kept_.keep(true);", "")]),
     Mutant("a forked worker is watched by a thread of its parent", FORK_TEST, "ForkedWorker.*", [
         (WATCH, "known == nullptr || !known->made_.is_here()", "known == nullptr")]),
-    Mutant("a forked child ends the watches of its parent", FORK_TEST, "Fork.TheChildDestroysWhatItHasInherited/*", [
-        (WATCH, "if (made_.is_here()) watcher", "watcher")]),
-    Mutant("a pooled session is scrubbed by a forked child", FORK_TEST, "Fork.TheChildDestroysWhatItHasInherited/*PooledLock", [
-        ("backends/soci/pooled_session.cpp", "if (!made_.is_here()) return;", "")]),
     Mutant("threads take the program's signals", PROGRAM_TEST, "Program/*.SignalsThatTheProgramWaitsForReachIt", [
         (THREAD, "::pthread_sigmask(SIG_SETMASK, &all, &before_);", "::pthread_sigmask(SIG_SETMASK, nullptr, &before_);")]),
     Mutant("the end of a scope changes errno", PROGRAM_TEST, "Program/0.TheEndOfAScopeLeavesErrnoAlone", [
