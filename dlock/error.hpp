@@ -19,6 +19,7 @@ enum class errc {
     cancelled,      ///< the wait was ended by a stop request or by an administrator    std::errc::operation_canceled
     deadlock,       ///< the server chose this wait as the victim of a deadlock         std::errc::resource_deadlock_would_occur
     lost,           ///< the session, and every lock on it, is gone                     std::errc::connection_aborted
+    not_connected,  ///< dlock could not open a connection                             std::errc::not_connected
     not_owner,      ///< unlock() of what this object does not hold                     std::errc::operation_not_permitted
     already_owned,  ///< this object, or another one on the same session, holds the key std::errc::resource_deadlock_would_occur
     bad_key,        ///< the server would refuse, fold or truncate this name            std::errc::invalid_argument
@@ -35,16 +36,20 @@ enum class errc {
 class lock_error : public std::system_error {
 public:
     /// \param what    one sentence: what was asked, which limit it hit, what to do instead
+    ///                It may quote a server: what() is one line whatever it has in it, without control characters
     /// \param native  the server's own code: a SQLSTATE, MySQL's error number, SQLite's result code (extended where SQLite
     ///                tells it); empty when no server spoke
-    lock_error(errc reason, const std::string& what, std::string_view native = {})
-        : std::system_error{make_error_code(reason), what}, native_{native} {}
+    lock_error(errc reason, const std::string& what, std::string_view native = {}, bool permanent = false);
 
     [[nodiscard]] errc reason() const noexcept { return static_cast<errc>(code().value()); }
     [[nodiscard]] const std::string& native() const noexcept { return native_; }
+    /// Of not_connected: time cures nothing, so nobody tries again (a malformed connection string, a wrong password, no such
+    /// database). False where the server may answer a moment later: it was out of reach, is starting, has no connection left.
+    [[nodiscard]] bool permanent() const noexcept { return permanent_; }
 
 private:
     std::string native_;
+    bool permanent_;
 };
 
 }  // namespace dlock

@@ -43,6 +43,7 @@
 #include <dlock/detail/raised.hpp>
 #include <dlock/detail/timed_mutex.hpp>
 #include <dlock/lock.hpp>
+#include <dlock/verify_exclusion.hpp>
 
 namespace dlock {
 
@@ -82,7 +83,7 @@ public:
         requires accepts_name<KeyPolicy, const Name&>
     leased_lock_state(const std::string& connection, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait = WaitPolicy{})
         : lease_{checked(lease)},
-          session_{Backend::open_session(connection, lease_)},
+          session_{opened(connection, lease_)},
           lock_{*session_, name, std::move(wait)},
           heart_{"dlock-lease", [this](const std::stop_token& stop) { beat(stop); }} {}
 
@@ -208,6 +209,24 @@ private:
             throw std::invalid_argument{"dlock: a lease must be between 100 ms and 24 days"};
         }
         return lease;
+    }
+
+    static std::shared_ptr<typename Backend::session_type> opened(const std::string& connection, std::chrono::milliseconds lease) {
+        auto session = Backend::open_session(connection, lease);
+        if constexpr (detail::randomly_keyed<Backend>) {
+            if (detail::is_proven(&detail::kind_of<Backend>, connection)) return session;
+            const auto key = detail::random_key<Backend>();
+            detail::exclusion seen{};
+            try {
+                const auto second = Backend::open_session(connection, lease);
+                seen = detail::exclude_each_other(detail::contender<Backend>{*session, key}, detail::contender<Backend>{*second, key});
+            } catch (const std::exception&) {
+                return session;  // what is wrong will be told to whoever locks
+            }
+            detail::require(seen);
+            detail::set_proven(&detail::kind_of<Backend>, connection);
+        }
+        return session;
     }
 
     /// Two clocks need not run equally fast, and the one that judges is not ours.
@@ -346,9 +365,11 @@ public:
     using key_type = typename Backend::key_type;
     using clock = boot_clock;
 
-    /// Connects. Not locked yet.
+    /// Connects. Not locked yet. The first of a process with this connection string also proves that the server's locks exclude
+    /// anybody: it opens a second connection and closes it again, for five round trips (dlock/verify_exclusion.hpp). Where there is no second
+    /// connection, or one of the two breaks, nothing is proven and the next one tries again.
     /// \param lease  100 ms to 24 days; rounded up to the server's unit, a second on MySQL and MariaDB
-    /// \throws lock_error  bad_key; lost: cannot connect; unsupported: a server without such a limit
+    /// \throws lock_error  bad_key; not_connected; unsupported: a server without such a limit, or whose locks exclude nobody; lost
     /// \throws std::invalid_argument  for another lease
     template <class Name>
         requires accepts_name<KeyPolicy, const Name&>
@@ -361,7 +382,7 @@ public:
     basic_leased_lock& operator=(const basic_leased_lock&) = delete;
 
     /// As basic_lock's. Connects anew when the session has ended meanwhile.
-    /// \throws lock_error  as basic_lock; lost also when the lease was over before the grant could be told
+    /// \throws lock_error  as basic_lock; not_connected; lost also when the lease was over before the grant could be told
     /// Round trips: one, and one more after a wait of a third of the lease: when it was granted is not known then.
     void lock(std::stop_token stop = {}) { here().lock(std::move(stop)); }
     [[nodiscard]] bool try_lock() { return here().try_lock(); }

@@ -26,7 +26,8 @@
 // order, or give lock() a limit.
 //
 // Loss: a connection that ends takes its locks with it, and all of them are told (lost(), state()). New locks connect anew:
-// try_lock() tries once; who may wait tries again with pauses of 25 ms to 2 s, for reconnect_for at most, then throws lost.
+// try_lock() tries once; who may wait tries again with pauses of 25 ms to 2 s, for reconnect_for at most, then throws
+// not_connected. What time does not cure (a wrong password, no such database) is thrown at once.
 //
 // Threads: any thread may call any member of the manager, and of different lock objects at once. A forked child makes one of its
 // own: there the inherited one holds nothing and says nothing, its locks are lost, and its destructor leaves it to the parent.
@@ -59,6 +60,7 @@
 #include <dlock/error.hpp>
 #include <dlock/lock.hpp>
 #include <dlock/pipeline.hpp>
+#include <dlock/verify_exclusion.hpp>
 
 namespace dlock {
 
@@ -87,12 +89,20 @@ public:
     using grant_type = detail::managed_grant;
     using connector = typename roster::connector;
 
-    lock_manager_state(connector connect, lock_manager_options options)
+    /// \param address  of the server, for all managers of the process that have the same one
+    lock_manager_state(connector connect, lock_manager_options options, const std::string* address)
         : options_{checked(options)}, roster_{std::move(connect), options.connections, [this](const handle& c) { lose(c); }} {
         guard locked{mutex_};
         const auto first = roster_.pick(locked, nullptr);
-        --first->users;
         check_ = first->pipe.checker();
+        try {
+            const in_use used{*first};
+            unlocked(locked, [&] { prove_exclusion(*first, address); });
+        } catch (...) {
+            locked.unlock();
+            (void)shut(deadline::after(std::chrono::milliseconds::zero()));
+            throw;
+        }
     }
 
     ~lock_manager_state() { (void)shut(deadline::after(std::chrono::milliseconds::zero())); }
@@ -224,6 +234,37 @@ public:
     }
 
 private:
+    /// \throws lock_error  unsupported. What goes wrong otherwise will be told to whoever locks.
+    void prove_exclusion(typename roster::connection& first, const std::string* address) {
+        if constexpr (randomly_keyed<Backend>) {
+            const void* const kind = &kind_of<Backend>;
+            if (address != nullptr ? is_proven(kind, *address) : options_.connections == 1) return;
+            struct pipelined {
+                typename Backend::pipeline_type& pipe;
+                const key_type& key;
+                bool try_acquire() { return pipe.try_acquire(key, mode::exclusive); }
+                void release() noexcept {
+                    if (pipe.release(key, mode::exclusive) == 0) return;
+                    try {
+                        (void)pipe.holders(key);  // its answer comes behind that of the release
+                    } catch (const std::exception&) {
+                        pipe.sever();
+                    }
+                }
+            };
+            const auto key = random_key<Backend>();
+            exclusion seen{};
+            try {
+                const auto second = roster_.connect();
+                seen = exclude_each_other(pipelined{first.pipe, key}, contender<Backend>{*second, key});
+            } catch (const std::exception&) {
+                return;
+            }
+            require(seen);
+            if (address != nullptr) set_proven(kind, *address);
+        }
+    }
+
     // --- one key
 
     static lock_error cancelled() { return {errc::cancelled, "dlock: the wait was cancelled"}; }
@@ -378,7 +419,8 @@ private:
                 }
             } catch (const lock_error& error) {
                 if (closed_) throw over();
-                if (error.reason() != errc::lost) throw;
+                const bool may_pass = error.reason() == errc::not_connected && !error.permanent();
+                if (error.reason() != errc::lost && !may_pass) throw;
                 if (!reachable_until) reachable_until = deadline::after(options_.reconnect_for);
                 if (c) unlocked(locked, [&] { lose(c); });
                 if (c && ++broken <= options_.connections) continue;  // another one, or a new one, may well be fine
@@ -574,14 +616,17 @@ public:
     using grant_type = detail::managed_grant;
     using connector = typename state::connector;
 
-    /// Connects.
-    /// \throws lock_error  lost: cannot connect; unsupported: a server or pooler whose locks would exclude nobody
+    /// Connects. The first of a process with this text also proves that the server's locks exclude anybody: it opens a second
+    /// connection and closes it again, for five round trips (dlock/verify_exclusion.hpp). Where there is no second connection, or one of the
+    /// two breaks, nothing is proven and the next one tries again.
+    /// \throws lock_error  not_connected; unsupported: a server or pooler whose locks would exclude nobody; lost
     /// \throws std::invalid_argument  no connections, a negative time
-    explicit lock_manager(std::string connection, lock_manager_options options = {})
-        : lock_manager{[text = std::move(connection)] { return Backend::connect(text); }, options} {}
+    explicit lock_manager(const std::string& connection, lock_manager_options options = {})
+        : state_{[text = connection] { return Backend::connect(text); }, options, &connection} {}
 
+    /// As above, and proves each time, since nobody knows where `connect` leads; but not with one connection, which is then the most.
     /// \param connect  makes a session that nobody else uses, in any thread; what it throws goes through
-    explicit lock_manager(connector connect, lock_manager_options options = {}) : state_{std::move(connect), options} {}
+    explicit lock_manager(connector connect, lock_manager_options options = {}) : state_{std::move(connect), options, nullptr} {}
 
     /// As close(). \pre no thread is in a member, and no lock object that has a grant lives on
     ~lock_manager() = default;

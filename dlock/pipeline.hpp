@@ -8,7 +8,7 @@
 //
 // | expression                    | returns                  | effect                                                      |
 // |-------------------------------|--------------------------|-------------------------------------------------------------|
-// | B::connect(text)              | shared_ptr<session_type> | a session that nobody else has; throws lock_error: lost     |
+// | B::connect(text)              | shared_ptr<session_type> | a session that nobody else has; throws not_connected         |
 // | std::hash<B::key_type>{}(k)   | size_t                   | finds a key in a table                                      |
 // | B::pipeline_type{session}     |                          | owns the session; throws lost, unsupported                  |
 // | p.checker()                   | function<void(key)>      | does as B::check(), and needs p no more                     |

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <mutex>
@@ -20,7 +19,7 @@
 #include <vector>
 
 #include <dlock/make_lock.hpp>
-#include <soci/soci.h>
+#include <dlock/open_session.hpp>
 
 #include "examples/nightly/demonstration.hpp"
 #include "examples/nightly/log_folder.hpp"
@@ -46,9 +45,10 @@ std::string text_of(const std::vector<dlock::holder>& holders) {
 
 exit_code run(const options& wanted) {
     const log_folder logs{wanted.folder};
-    soci::session db{wanted.on.empty() ? "sqlite3://dbname=\"" + (wanted.folder / "jobs.sqlite").string() + '"'
-                                       : wanted.on};
-    dlock::any_lock lock = dlock::make_lock(db, "rotate logs");
+    // Not soci::session{…}: what that throws may quote the password.
+    const auto db = dlock::open_session(wanted.on.empty() ? "sqlite3://dbname=\"" + (wanted.folder / "jobs.sqlite").string() + '"'
+                                                          : wanted.on);
+    dlock::any_lock lock = dlock::make_lock(*db, "rotate logs");
 
     std::unique_lock held{lock, std::try_to_lock};
     if (!held) {
@@ -77,13 +77,6 @@ exit_code run(const options& wanted) {
     return done;
 }
 
-/// What a driver has to say may take several lines.
-std::string in_one_line(std::string text) {
-    while (!text.empty() && text.back() == '\n') text.pop_back();
-    std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
-    return text;
-}
-
 }  // namespace
 }  // namespace nightly
 
@@ -97,19 +90,16 @@ int main(int argc, char** argv) {
         }
         ::setenv("PGAPPNAME", me.c_str(), 0);  // so that PostgreSQL can tell who we are
         if (!wanted.folder.empty()) return run(wanted);
-        if (!wanted.on.empty()) soci::session{wanted.on};  // does it answer? Better asked once than by every process
+        if (!wanted.on.empty()) (void)dlock::open_session(wanted.on);  // does it answer? Better asked once than by every process
         return demonstrate(wanted);
     } catch (const std::invalid_argument& misuse) {
         say(std::cerr, misuse.what());
         return misused;
     } catch (const dlock::lock_error& error) {
-        say(std::cerr, in_one_line(error.what()));
-        return unavailable;
-    } catch (const soci::soci_error& error) {
-        say(std::cerr, in_one_line(error.what()));
+        say(std::cerr, error.what());
         return unavailable;
     } catch (const std::exception& error) {
-        say(std::cerr, in_one_line(error.what()));
+        say(std::cerr, error.what());
         return failed;
     }
 }

@@ -5,15 +5,16 @@
 #include <string>
 
 #include <soci/mysql/soci-mysql.h>
+#include <soci/soci.h>
 
 #include <dlock/error.hpp>
 #include <dlock/mysql/answer.hpp>
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/leased_lock.hpp>
+#include <dlock/mysql/open_session.hpp>
 #include <dlock/soci/breaker.hpp>
 #include <dlock/soci/keepalive.hpp>
-#include <dlock/soci/owned_session.hpp>
 #include <dlock/soci/stop_event.hpp>
 
 namespace dlock::mysql {
@@ -39,13 +40,13 @@ void bound_silence(soci::session& session, std::chrono::seconds bound) {
 }
 
 std::shared_ptr<soci::session> leasing::open_session(const std::string& connection, milliseconds lease) {
-    auto session = soci_support::open_session(connection);
+    auto session = mysql::open_session(connection);
     limit_silence(*session, lease);
     return session;
 }
 
 void leasing::reopen_session(soci::session& session, milliseconds lease) {
-    soci_support::reopen_session(session);
+    session.reconnect();  // in open_session()'s way, as it was opened
     limit_silence(session, lease);
 }
 

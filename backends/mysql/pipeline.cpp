@@ -17,12 +17,12 @@
 #include <dlock/mysql/answer.hpp>
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/error.hpp>
+#include <dlock/mysql/open_session.hpp>
 #include <dlock/mysql/preflight.hpp>
 #include <dlock/mysql/result.hpp>
 #include <dlock/mysql/sql.hpp>
 #include <dlock/soci/conversation.hpp>
 #include <dlock/soci/end_watch.hpp>
-#include <dlock/soci/owned_session.hpp>
 
 namespace dlock::mysql {
 namespace {
@@ -190,6 +190,6 @@ std::stop_token pipeline::lost() const { return parts_->lost; }
 
 void pipeline::sever() noexcept { parts_->speaker.sever(); }
 
-std::shared_ptr<soci::session> pipelined_named::connect(const std::string& connection) { return soci_support::open_session(connection); }
+std::shared_ptr<soci::session> pipelined_named::connect(const std::string& connection) { return open_session(connection); }
 
 }  // namespace dlock::mysql

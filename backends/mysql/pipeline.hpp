@@ -45,7 +45,7 @@ private:
 
 struct pipelined_named : named {
     using pipeline_type = pipeline;
-    /// \throws lock_error  lost
+    /// As open_session().
     [[nodiscard]] static std::shared_ptr<soci::session> connect(const std::string& connection);
 };
 

@@ -2,21 +2,25 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/postgresql/liveness.hpp>
 
+#include <soci/soci.h>
+
 #include <dlock/deadline.hpp>
 #include <dlock/error.hpp>
 #include <dlock/postgresql/connection.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/leased_lock.hpp>
+#include <dlock/postgresql/open_session.hpp>
 #include <dlock/postgresql/result.hpp>
 #include <dlock/soci/breaker.hpp>
 #include <dlock/soci/keepalive.hpp>
-#include <dlock/soci/owned_session.hpp>
 #include <dlock/soci/stop_event.hpp>
 
 namespace dlock::postgresql {
 namespace {
 
 using std::chrono::milliseconds;
+
+void say_nothing(void*, const PGresult*) {}
 
 /// Of those settings that this server knows.
 result set(connection& on, const std::string& settings) {
@@ -32,9 +36,10 @@ std::string setting(const char* name, long long value) {
 }
 
 void limit_silence(soci::session& session, milliseconds lease) {
-    bound_silence(session);
     const auto on = connection::of(session);
     on->keep_always();
+    PQsetNoticeReceiver(on->handle(), say_nothing, nullptr);  // the session is dlock's own: its notices are for nobody's stderr
+    bound_silence(session);
     if (set(*on, setting("idle_session_timeout", lease.count())).rows() == 0) {
         throw lock_error{errc::unsupported, "dlock: a leased lock needs idle_session_timeout, that is PostgreSQL 14 or newer"};
     }
@@ -57,13 +62,13 @@ void bound_silence(soci::session& session, std::chrono::seconds bound) {
 }
 
 std::shared_ptr<soci::session> leasing::open_session(const std::string& connection, milliseconds lease) {
-    auto session = soci_support::open_session(connection);
+    auto session = postgresql::open_session(connection);
     limit_silence(*session, lease);
     return session;
 }
 
 void leasing::reopen_session(soci::session& session, milliseconds lease) {
-    soci_support::reopen_session(session);
+    session.reconnect();  // in open_session()'s way, as it was opened
     limit_silence(session, lease);
 }
 

@@ -15,11 +15,11 @@
 #include <dlock/postgresql/answer.hpp>
 #include <dlock/postgresql/connection.hpp>
 #include <dlock/postgresql/error.hpp>
+#include <dlock/postgresql/open_session.hpp>
 #include <dlock/postgresql/result.hpp>
 #include <dlock/postgresql/sql.hpp>
 #include <dlock/soci/conversation.hpp>
 #include <dlock/soci/end_watch.hpp>
-#include <dlock/soci/owned_session.hpp>
 
 namespace dlock::postgresql {
 namespace {
@@ -249,6 +249,6 @@ std::stop_token pipeline::lost() const { return parts_->lost; }
 
 void pipeline::sever() noexcept { parts_->speaker.sever(); }
 
-std::shared_ptr<soci::session> pipelined_advisory::connect(const std::string& connection) { return soci_support::open_session(connection); }
+std::shared_ptr<soci::session> pipelined_advisory::connect(const std::string& connection) { return open_session(connection); }
 
 }  // namespace dlock::postgresql

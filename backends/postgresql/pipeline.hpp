@@ -47,7 +47,7 @@ private:
 
 struct pipelined_advisory : advisory {
     using pipeline_type = pipeline;
-    /// \throws lock_error  lost
+    /// As open_session().
     [[nodiscard]] static std::shared_ptr<soci::session> connect(const std::string& connection);
 };
 

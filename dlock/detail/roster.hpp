@@ -58,7 +58,7 @@ public:
 
     /// A connection for what does not wait: `preferred` if it can be, else the one with the fewest users; opened if there is
     /// none. Counts the caller among its users.
-    /// \throws lock_error  lost: cannot connect, or could not a moment ago
+    /// \throws lock_error  not_connected: cannot connect, or could not a moment ago
     handle pick(guard& locked, const handle& preferred) {
         for (;;) {
             if (preferred && is_free(*preferred)) return used(preferred);
@@ -120,6 +120,9 @@ public:
     void bury_all(guard& locked) { bury(locked, std::exchange(ended_, {})); }
 
     [[nodiscard]] const std::vector<handle>& connections() const noexcept { return connections_; }
+
+    /// A session outside the roster. Without the mutex.
+    [[nodiscard]] std::shared_ptr<typename Backend::session_type> connect() const { return connect_(); }
 
 private:
     static bool is_free(const connection& c) noexcept { return !c.waiting && !c.over; }

@@ -34,11 +34,10 @@ std::chrono::nanoseconds duration(std::string_view text) {
 }
 
 std::string url(std::string_view text) {
-    for (const std::string_view known : {"postgresql://", "mysql://", "sqlite3://"}) {
+    for (const std::string_view known : {"postgresql://", "postgres://", "mysql://", "mariadb://", "sqlite3://"}) {
         if (text.starts_with(known) && text.size() > known.size()) return std::string{text};
     }
-    throw std::invalid_argument{"--on takes postgresql://..., mysql://... or sqlite3://..., not '" +
-                                std::string{text.substr(0, text.find("://"))} + "'"};  // the rest may hold a password
+    throw std::invalid_argument{"--on takes postgresql://..., mysql://... or sqlite3://..."};  // what it got may be a password
 }
 
 std::string date(std::string_view text) {
@@ -68,7 +67,8 @@ options parse(int argc, char** argv) {
         }
         constexpr std::array known{"--folder", "--wait", "--night", "--on"};
         if (std::find(known.begin(), known.end(), name) == known.end()) {
-            throw std::invalid_argument{"there is no option '" + std::string{name} + "'; --help shows those there are"};
+            const bool is_name = name.starts_with("--") && name.find_first_of(":@ ") == name.npos;  // and no URL at the wrong place
+            throw std::invalid_argument{"there is no option" + (is_name ? " '" + std::string{name} + "'" : " like that") + "; --help shows those there are"};
         }
         if (value.empty()) throw std::invalid_argument{std::string{name} + " needs a value; --help shows which"};
         if (name == "--folder") wanted.folder = std::filesystem::absolute(value);

@@ -54,6 +54,7 @@ INSTANTIATE_TEST_SUITE_P(, Errc,
                                            row{errc::cancelled, std::errc::operation_canceled, "cancelled"},
                                            row{errc::deadlock, std::errc::resource_deadlock_would_occur, "deadlock"},
                                            row{errc::lost, std::errc::connection_aborted, "session lost"},
+                                           row{errc::not_connected, std::errc::not_connected, "not connected"},
                                            row{errc::not_owner, std::errc::operation_not_permitted, "not the owner"},
                                            row{errc::already_owned, std::errc::resource_deadlock_would_occur, "already owned"},
                                            row{errc::bad_key, std::errc::invalid_argument, "bad key"},
@@ -78,6 +79,29 @@ TEST(LockCategory, HasNoMoreThanThese) {
 }
 
 TEST(LockError, HasNoNativeCodeWhenNoServerSpoke) { EXPECT_EQ((lock_error{errc::timed_out, "what"}.native()), ""); }
+
+TEST(LockError, IsOneLineWhateverTheServerSaid) {
+    const auto what = [](const std::string& text) {
+        const std::string whole = lock_error{errc::server_error, text}.what();
+        const std::string behind = ": server error";
+        EXPECT_TRUE(whole.ends_with(behind)) << whole;
+        return whole.substr(0, whole.size() - behind.size());
+    };
+    EXPECT_EQ(what("dlock: ERROR:  no\nDETAIL:  none\nHINT:  ask\n"), "dlock: ERROR:  no DETAIL:  none HINT:  ask");
+    EXPECT_EQ(what("a\r\n\tb\n\n \n  c"), "a b c");
+    EXPECT_EQ(what("\n a"), "a");
+    EXPECT_EQ(what("a \n"), "a");
+    EXPECT_EQ(what("two  blanks, and one at the end "), "two  blanks, and one at the end ");
+    EXPECT_EQ(what("\x1b[31mred\x7f\b"), "[31mred");
+    EXPECT_EQ(what(std::string{"be\0fore", 7}), "be fore");
+    EXPECT_EQ(what("\n"), "");
+    EXPECT_EQ(what("K\xc3\xa4se"), "K\xc3\xa4se") << "not what is above ASCII";
+}
+
+TEST(LockError, SaysWhetherTimeMayCureIt) {
+    EXPECT_FALSE((lock_error{errc::not_connected, "what"}.permanent()));
+    EXPECT_TRUE((lock_error{errc::not_connected, "what", "28P01", true}.permanent()));
+}
 
 TEST(LockError, IsCaughtAsASystemError) {
     try {

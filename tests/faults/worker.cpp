@@ -106,7 +106,7 @@ private:
         try {
             (this->*part)();
         } catch (const lock_error& error) {
-            if (error.reason() == errc::lost) {
+            if (error.reason() == errc::lost || error.reason() == errc::not_connected) {
                 note(happening::lost, 0);
                 start_anew();
             } else if (Kind::of_files && error.reason() == errc::server_error) {
@@ -129,7 +129,7 @@ private:
             finish();
         } catch (const lock_error& error) {
             if (error.reason() == errc::cancelled) return finish_cancelled();
-            if (error.reason() != errc::lost) throw;
+            if (error.reason() != errc::lost && error.reason() != errc::not_connected) throw;
             if (Kind::releases) note(happening::lost, 0);
             close();
         }
@@ -287,7 +287,7 @@ private:
                 return std::make_unique<manager>([this] { return session(); },
                                                  lock_manager_options{.connections = 3, .hand_overs = 16, .turn = 2ms});
             } catch (const lock_error& error) {
-                if (error.reason() != errc::lost) throw;
+                if (error.reason() != errc::lost && error.reason() != errc::not_connected) throw;
                 std::this_thread::sleep_for(2ms);
             }
         }

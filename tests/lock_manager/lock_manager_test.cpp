@@ -120,7 +120,7 @@ TYPED_TEST(LockManager, AReleaseReachesTheServerWithoutAnybodyAsking) {
 }
 
 TYPED_TEST(LockManager, RefusesWhatTheBackendRefuses) {
-    EXPECT_EQ(reason_of([] { typename TestFixture::manager locks{"postgresql://host=/nowhere dbname=x"}; }), errc::lost);
+    EXPECT_EQ(reason_of([] { typename TestFixture::manager locks{"postgresql://host=/nowhere dbname=x"}; }), errc::not_connected);
     EXPECT_THROW((typename TestFixture::manager{this->url(), {.connections = 0}}), std::invalid_argument);
     EXPECT_THROW((typename TestFixture::manager{this->url(), {.turn = -1ms}}), std::invalid_argument);
     typename TestFixture::manager locks{this->url()};
@@ -515,7 +515,7 @@ TYPED_TEST(LockManager, AWaitGoesOnOnANewConnection) {
 TYPED_TEST(LockManager, HowLongTheServerMayBeAwayCountsFromWhenItWasMissed) {
     std::atomic<int> failures = 0;
     const auto connect = [&, url = this->url()] {
-        if (failures > 0 && failures-- > 0) throw lock_error{errc::lost, "away"};
+        if (failures > 0 && failures-- > 0) throw lock_error{failures % 2 == 0 ? errc::not_connected : errc::lost, "away"};
         return TypeParam::backend::connect(url);
     };
     typename TestFixture::manager locks{connect, {.reconnect_for = 200ms}};
@@ -539,7 +539,7 @@ TYPED_TEST(LockManager, HowLongTheServerMayBeAwayCountsFromWhenItWasMissed) {
     waiting.get();
 }
 
-TYPED_TEST(LockManager, AServerThatComesBackIsUsedAgainAndOneThatDoesNotIsLost) {
+TYPED_TEST(LockManager, AServerThatComesBackIsUsedAgainAndOneThatDoesNotIsTold) {
     typename TypeParam::server server;
     typename TestFixture::manager locks{server.url(), {.reconnect_for = 60s}};
     typename TestFixture::manager hasty{server.url(), {.reconnect_for = 20ms}};
@@ -548,8 +548,8 @@ TYPED_TEST(LockManager, AServerThatComesBackIsUsedAgainAndOneThatDoesNotIsLost) 
     const auto lost = mine.lost();
     server.stop();
     await([&] { return lost.stop_requested(); }, "the loss is told");
-    EXPECT_EQ(reason_of([&] { (void)mine.try_lock(); }), errc::lost);
-    EXPECT_EQ(reason_of([&] { hastes.lock(); }), errc::lost);
+    EXPECT_EQ(reason_of([&] { (void)mine.try_lock(); }), errc::not_connected);
+    EXPECT_EQ(reason_of([&] { hastes.lock(); }), errc::not_connected);
     auto waiting = std::async([&] { mine.lock(); });
     server.start();
     waiting.get();
