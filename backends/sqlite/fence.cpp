@@ -48,6 +48,9 @@ fencing_token fence::draw(const std::stop_token& stop) {
     }
     check(sqlite3_reset(draw_.get()));  // also when the commit has failed
     wait_.reset();
+    if (number <= 0) {  // a trigger that somebody has put there keeps the counter from counting
+        throw lock_error{errc::server_error, "dlock: " + database_.path() + " gave no fencing token; delete the triggers in it"};
+    }
     return {static_cast<std::uint64_t>(number)};
 }
 

@@ -420,6 +420,24 @@ TEST_F(SqliteSettings, OfTheProgramsHooksDoNotDecideWhatIsLocked) {
     }
 }
 
+TEST_F(SqliteSettings, ThatKeepTheCounterFromCountingAreAnError) {
+    session s{locks};
+    fenced_lock l{s, "k"};
+    l.lock();
+    l.unlock();
+    sqlite3* counter = nullptr;
+    ASSERT_EQ(sqlite3_open((locks / "fence.db").c_str(), &counter), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(counter, "CREATE TRIGGER no BEFORE UPDATE ON fence BEGIN SELECT RAISE(IGNORE); END", nullptr, nullptr, nullptr), SQLITE_OK);
+    const auto e = error_of([&] { l.lock(); });
+    EXPECT_EQ(e.reason(), errc::server_error);
+    EXPECT_THAT(e.what(), HasSubstr("trigger"));
+    EXPECT_FALSE(l.owns_lock());
+    EXPECT_EQ(s.held(), 0u);
+    ASSERT_EQ(sqlite3_exec(counter, "DROP TRIGGER no", nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(counter);
+    EXPECT_TRUE(l.try_lock());
+}
+
 TEST_F(SqliteSettings, ThatLeaveNoRoomAreExhausted) {
     const auto_extension here{[](sqlite3* connection) { return sqlite3_exec(connection, "PRAGMA max_page_count = 1", nullptr, nullptr, nullptr); }};
     session s{locks};
