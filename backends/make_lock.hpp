@@ -47,8 +47,9 @@ inline constexpr registry<detail::postgresql_entry, detail::mysql_entry, detail:
 /// Not locked yet. No round trip; for SQLite it creates the lock directory beside the database file unless it is there.
 /// Threads: one at a time uses `session` and the locks made from it, on SQLite too, where they share one sqlite::session.
 /// \pre `session` outlives the lock.
-/// \throws lock_error  unsupported: `servers` has no entry for this kind of server, or the SQLite database is in memory or
-///                     temporary, or a '"' is in its path; lost: the session is not connected; server_error: the lock
+/// \throws lock_error  unsupported: `servers` has no entry for this kind of server, or the SQLite database has no file of which the
+///                     identity can be known, or one with several names, or a '"' is in its path, or too much; lost: the
+///                     session is not connected, or SQLite's file was renamed, replaced or deleted; server_error: the lock
 ///                     directory cannot be created; bad_key, as the lock itself
 template <class Registry = decltype(default_registry)>
 [[nodiscard]] any_lock make_lock(soci::session& session, std::string_view name, const Registry& servers = default_registry) {

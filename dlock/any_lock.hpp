@@ -67,7 +67,12 @@ public:
     [[nodiscard]] lock_state state() const noexcept { return lock_->state(); }
     [[nodiscard]] std::vector<holder> holders() const { return lock_->holders(); }
 
-    /// \throws lock_error  also unsupported: the backend cannot tell of a loss without being asked
+    /// Whether lost() gives a token, which is a matter of the backend and never changes: to be asked before the work begins.
+    /// Where it is false owns_lock() and state() tell, each time they are asked.
+    [[nodiscard]] bool can_tell_loss() const noexcept { return lock_->can_tell_loss(); }
+
+    /// \throws lock_error  also unsupported: the backend cannot tell of a loss without being asked, so a token would promise what
+    ///                     nobody keeps; see can_tell_loss()
     [[nodiscard]] std::stop_token lost() const { return lock_->lost(); }
 
     /// \throws lock_error  also unsupported: the lock inside is not a fenced one
@@ -84,6 +89,7 @@ private:
         virtual bool owns_lock() const noexcept = 0;
         virtual lock_state state() const noexcept = 0;
         virtual std::vector<holder> holders() const = 0;
+        virtual bool can_tell_loss() const noexcept = 0;
         virtual std::stop_token lost() const = 0;
         virtual fencing_token token() const = 0;
     };
@@ -117,9 +123,14 @@ private:
         lock_state state() const noexcept override { return lock_.state(); }
         std::vector<holder> holders() const override { return lock_.holders(); }
 
+        static constexpr bool tells_loss = requires(const Lock& lock) { lock.lost(); };
+
+        bool can_tell_loss() const noexcept override { return tells_loss; }
+
         std::stop_token lost() const override {
-            if constexpr (requires { lock_.lost(); }) return lock_.lost();
-            else throw lock_error{errc::unsupported, "dlock: this backend cannot tell of a loss without being asked; use state()"};
+            if constexpr (tells_loss) return lock_.lost();
+            else throw lock_error{errc::unsupported, "dlock: this backend cannot tell of a loss without being asked; ask state() now and then, "
+                                                     "where can_tell_loss() is false"};
         }
 
         fencing_token token() const override {

@@ -33,6 +33,7 @@ MYSQL_SET_SQL = "backends/mysql/set_sql.hpp"
 SQLITE = "backends/sqlite/backend.cpp"
 SQLITE_FILE = "backends/sqlite/lock_file.cpp"
 SQLITE_FILES = "backends/sqlite/lock_files.cpp"
+SQLITE_HOME = "backends/sqlite/home.cpp"
 SQLITE_QUEUE = "backends/sqlite/queue.cpp"
 SQLITE_SQL = "backends/sqlite/sql.hpp"
 MEMORY = "backends/memory/server.cpp"
@@ -54,6 +55,8 @@ SQLITE_LOSS = "//tests/sqlite:loss_test"
 SQLITE_LINE = "//tests/sqlite:queue_test"
 SQLITE_PROCESS = "//tests/sqlite:process_test"
 SQLITE_FENCE = "//tests/sqlite:fencing_test"
+SQLITE_IDENTITY = "//tests/sqlite:identity_test"
+SQLITE_SURROUNDINGS = "//tests/sqlite:surroundings_test"
 MEMORY_TEST = "//tests/memory:memory_test"
 LEASE_TEST = "//tests/faults:lease_test"
 HISTORIES = "//tests/faults:history_fault_test"
@@ -300,6 +303,32 @@ MUTANTS = [
             (SQLITE_FILES, " && known->second == at) by_key_", ") by_key_")]),
     Mutant("a file system without locks is waited for, sqlite", "//tests/sqlite:sqlite_test", "SqliteFile.WhereThereAreNoLocks*",
            [("backends/sqlite/vfs.cpp", "code == SQLITE_BUSY && errno == ENOLCK", "false")]),
+    Mutant("a renamed database keeps its locks, sqlite", SQLITE_IDENTITY, "SqliteIdentity.OfARenamed*:SqliteIdentity.OfAReplaced*",
+           [(SQLITE_HOME, "return found && file_id{found->st_dev, found->st_ino} == id_ && found->st_nlink == 1;", "return found.has_value();")]),
+    Mutant("a renamed database is locked again, sqlite", SQLITE_IDENTITY, "SqliteIdentity.OfARenamedFile*",
+           [(SQLITE_HOME, "if (!found || file_id{found->st_dev, found->st_ino} != id_) throw", "if (!found) throw")]),
+    Mutant("a database behind a symbolic link keeps its locks, sqlite", SQLITE_IDENTITY, "SqliteIdentity.OfARenamedFile*",
+           [(SQLITE_HOME, "::lstat(path.c_str(), &found)", "::stat(path.c_str(), &found)")]),
+    Mutant("a hard link is believed, sqlite", SQLITE_IDENTITY, "SqliteIdentity.OfAHardLinkedFile*",
+           [(SQLITE_HOME, "if (found->st_nlink == 1) return;", "if (found->st_nlink != 0) return;")]),
+    Mutant("a database in memory has a path, sqlite", SQLITE_IDENTITY, "SqliteNoFile.*",
+           [(SQLITE_HOME, "&elsewhere) != SQLITE_OK) {", "&elsewhere) == SQLITE_ERROR) {")]),
+    Mutant("what moved since it was opened is believed, sqlite", SQLITE_IDENTITY, "SqliteIdentity.OfAReplacedFile*",
+           [(SQLITE_HOME, "|| elsewhere != 0) throw", ") throw")]),
+    Mutant("a mount of the file alone is believed, sqlite", SQLITE_IDENTITY, "SqliteMount.OfTheFileAlone*",
+           [(SQLITE_HOME, "if (is_mount(path_)) {", "if (false) {")]),
+    Mutant("the umask decides who may lock, sqlite", SQLITE_SURROUNDINGS, "SqliteAccess.IsThatOfTheDatabaseAsItsJournal*",
+           [("backends/sqlite/access.hpp", "    (void)::fchmod(made, mode);\n", "    (void)mode;\n")]),
+    Mutant("SQLite is told to make a lock file that is there, sqlite", SQLITE_SURROUNDINGS, "SqliteAccess.ToAFileThatIsThere*",
+           [("backends/sqlite/vfs.cpp", "flags &= ~SQLITE_OPEN_CREATE;", "flags &= ~0;")]),
+    Mutant("an extension keeps its locks, sqlite", SQLITE_SURROUNDINGS, "SqliteSettings.OfTheProgramsExtensions*",
+           [(SQLITE_SQL, "PRAGMA locking_mode = NORMAL; ", "")]),
+    Mutant("a temporary table comes before ours, sqlite", SQLITE_SURROUNDINGS, "SqliteSettings.OfTheProgramsExtensions*",
+           [(SQLITE_SQL, '"INSERT INTO main.fence', '"INSERT INTO fence')]),
+    Mutant("a file that is too large ends the process, sqlite", "//tests/sqlite:sqlite_test //tests/sqlite:fencing_test", "*ThatCannotBeWritten*:*WithoutSpace*",
+           [("backends/sqlite/size_signal.hpp", "::pthread_sigmask(SIG_BLOCK, &only_, &before_);", "::pthread_sigmask(SIG_BLOCK, nullptr, &before_);")]),
+    Mutant("a label of another process, sqlite", SQLITE_PROCESS, "SqliteLabel.*",
+           [("backends/sqlite/label.cpp", '(prefix + pid + "-" + start);', '(prefix + pid);')]),
 
     # --- memory
     Mutant("loss never signalled, memory", MEMORY_TEST, "MemorySession.*",

@@ -48,6 +48,11 @@ std::uint64_t server::open(const std::string& description) {
     return last_session_;
 }
 
+void server::describe(std::uint64_t session, const std::string& description) {
+    const std::lock_guard guard{mutex_};
+    if (const auto open = sessions_.find(session); open != sessions_.end()) open->second = description;
+}
+
 void server::close(std::uint64_t session) {
     const std::lock_guard guard{mutex_};
     sessions_.erase(session);

@@ -81,6 +81,7 @@ private:
     };
 
     std::uint64_t open(const std::string& description);
+    void describe(std::uint64_t session, const std::string& description);
     void close(std::uint64_t session);
     std::optional<grant> acquire(std::uint64_t session, const key& k, mode m, deadline until, const std::stop_token& stop);
     bool release(std::uint64_t session, const key& k);

@@ -30,6 +30,11 @@ void session::reconnect() {
     id_ = server_.open(description_);
 }
 
+void session::set_label(std::string_view text) {
+    description_ = text;
+    server_.describe(id_, description_);
+}
+
 std::stop_token session::lost() {
     if (!is_open()) throw lock_error{errc::lost, "dlock: the session is closed"};
     return lost({id_, {}});  // no grant has the token 0

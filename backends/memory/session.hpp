@@ -13,6 +13,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include <dlock/detail/loss_signal.hpp>
 #include <dlock/memory/server.hpp>
@@ -37,6 +38,9 @@ public:
     /// Ends the session and begins another one: what was held is lost.
     void reconnect();
 
+    /// Another description, for holders(); kept by reconnect().
+    void set_label(std::string_view text);
+
     /// Tells when the session ends.
     /// \throws lock_error  lost: it has ended
     [[nodiscard]] std::stop_token lost();
@@ -50,7 +54,7 @@ private:
     void forget(const grant& g) noexcept;
 
     server& server_;
-    const std::string description_;
+    std::string description_;
     std::atomic<std::uint64_t> id_;  ///< 0: closed
     std::mutex mutex_;               ///< so that each loss signal goes with its id
     std::shared_ptr<detail::loss_signal> losses_;

@@ -48,7 +48,7 @@ void lock_database::sever(session& s, const grant& g) noexcept { s.files_->sever
 
 std::vector<holder> lock_database::holders(session& s, const key& k) {
     const auto file = s.file(k).string();
-    if (const auto id = identify(file.c_str())) return holders_of(*id);
+    if (const auto id = identify(file.c_str())) return holders_of(*id, s.directory());
     if (errno == ENOENT) return {};  // nobody has ever locked it
     throw lock_error{errc::server_error, "dlock: cannot look at " + file + ": " + std::generic_category().message(errno)};
 }

@@ -12,6 +12,7 @@
 
 #include <dlock/soci/native.hpp>
 #include <dlock/sqlite/error.hpp>
+#include <dlock/sqlite/sql.hpp>
 #include <dlock/sqlite/standard_descriptors.hpp>
 
 namespace dlock::sqlite {
@@ -22,16 +23,17 @@ using namespace sqlite_api;
 
 /// SOCI tells the primary code only, and SQLite forgets errno with the connection that failed; so it is asked for again.
 int errno_at(const fs::path& file) {
-    const int directory = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) return errno;
+    const auto parent = file.parent_path();
     errno = 0;
-    if (::faccessat(directory, file.filename().c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno == ENOENT) {
+    if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno != ENOENT) return errno;
+    if (errno == ENOENT) {
         errno = 0;
-        (void)!::faccessat(directory, ".", W_OK | X_OK, AT_EACCESS);
+        if (::faccessat(AT_FDCWD, parent.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return errno;
     }
-    const int code = errno;
+    const int directory = ::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);  // needs a descriptor, and nothing else
+    if (directory < 0) return errno;
     ::close(directory);
-    return code;
+    return 0;
 }
 
 std::unique_ptr<soci::session> open(const fs::path& file, const std::string& vfs) {
@@ -42,8 +44,25 @@ std::unique_ptr<soci::session> open(const fs::path& file, const std::string& vfs
     try {
         return std::make_unique<soci::session>(soci::sqlite3, name + "dbname=\"" + file.string() + "\"");
     } catch (const soci::sqlite3_soci_error& e) {
+        if (e.result() == SQLITE_ERROR) {  // an automatic extension of the program's says why
+            throw lock_error{errc::server_error, "dlock: cannot open " + file.string() + ": " + e.what(), std::to_string(SQLITE_ERROR)};
+        }
         throw failure(e.result(), errno_at(file), "open " + file.string());
     }
+}
+
+/// A program's automatic extensions run on every connection of its process, so on these, too: what it may have set there for
+/// its own is undone. https://www.sqlite.org/c3ref/auto_extension.html
+void make_ours(sqlite3* connection) noexcept {
+    sqlite3_set_authorizer(connection, nullptr, nullptr);
+    sqlite3_progress_handler(connection, 0, nullptr, nullptr);
+    sqlite3_commit_hook(connection, nullptr, nullptr);
+    sqlite3_rollback_hook(connection, nullptr, nullptr);
+    sqlite3_update_hook(connection, nullptr, nullptr);
+    sqlite3_trace_v2(connection, 0, nullptr, nullptr);
+    sqlite3_busy_handler(connection, nullptr, nullptr);
+    if (sqlite3_get_autocommit(connection) == 0) (void)sqlite3_exec(connection, "ROLLBACK", nullptr, nullptr, nullptr);
+    (void)sqlite3_exec(connection, sql::ours, nullptr, nullptr, nullptr);
 }
 
 }  // namespace
@@ -54,6 +73,7 @@ database::database(const fs::path& file, const std::string& vfs)
     : path_{file.string()},
       session_{open(file, vfs)},
       native_{soci_support::native<soci::sqlite3_session_backend>(*session_, "sqlite3").conn_} {
+    make_ours(native_);
     sqlite3_extended_result_codes(native_, 1);
     // A database that cannot be written is opened all the same, and BEGIN EXCLUSIVE on it is a reader.
     if (sqlite3_db_readonly(native_, "main") != 0) throw failure(SQLITE_READONLY, errno_at(file), "write to " + path_);

@@ -16,6 +16,7 @@ errc reason(int code, int system) noexcept {
         case ENFILE:
         case ENOSPC:
         case EDQUOT:
+        case EFBIG:
         case ENOLCK: return errc::exhausted;
         default: break;
     }

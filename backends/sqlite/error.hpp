@@ -6,7 +6,7 @@
 // | SQLite                                                  | errc         |
 // |---------------------------------------------------------|--------------|
 // | SQLITE_BUSY                                             | none: it is a lost race, or the end of a wait |
-// | SQLITE_FULL, SQLITE_NOMEM; EMFILE, ENFILE, ENOSPC, EDQUOT, ENOLCK below any code | exhausted |
+// | SQLITE_FULL, SQLITE_NOMEM; EMFILE, ENFILE, ENOSPC, EDQUOT, EFBIG, ENOLCK below any code | exhausted |
 // | SQLITE_READONLY_DBMOVED, SQLITE_IOERR_VNODE             | lost         |
 // | SQLITE_LOCKED_SHAREDCACHE                               | unsupported  |
 // | everything else                                         | server_error |

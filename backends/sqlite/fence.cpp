@@ -8,7 +8,10 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include <dlock/error.hpp>
+#include <dlock/sqlite/draft.hpp>
+#include <dlock/sqlite/size_signal.hpp>
 #include <dlock/sqlite/sql.hpp>
+#include <dlock/sqlite/vfs.hpp>
 
 namespace dlock::sqlite {
 namespace {
@@ -25,9 +28,12 @@ std::int64_t first_number() {
 
 }  // namespace
 
-fence::fence(const std::filesystem::path& file) : database_{file, "unix"} { sqlite3_busy_handler(database_.native(), on_busy, this); }
+fence::fence(const std::filesystem::path& file) : database_{open_or_make(file, fence_vfs(), [](const draft&) {})} {
+    sqlite3_busy_handler(database_.native(), on_busy, this);
+}
 
 fencing_token fence::draw(const std::stop_token& stop) {
+    const size_signal_blocked no_signal;
     wait_ = wait{deadline::after(patience), stop};
     naps_.restart();
     if (!draw_) {
@@ -42,6 +48,9 @@ fencing_token fence::draw(const std::stop_token& stop) {
     }
     check(sqlite3_reset(draw_.get()));  // also when the commit has failed
     wait_.reset();
+    if (number <= 0) {  // a trigger that somebody has put there keeps the counter from counting
+        throw lock_error{errc::server_error, "dlock: " + database_.path() + " gave no fencing token; delete the triggers in it"};
+    }
     return {static_cast<std::uint64_t>(number)};
 }
 

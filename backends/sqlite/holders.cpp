@@ -8,9 +8,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <string>
+
+#include <dlock/sqlite/label.hpp>
 
 namespace dlock::sqlite {
 namespace {
@@ -27,19 +28,10 @@ struct grip {
     bool wants = false;   ///< PENDING or RESERVED only: waits for the readers to leave, counted among them meanwhile
 };
 
-constexpr std::size_t longest = 1024;
-
-std::string first_bytes(const std::string& path) {
-    std::ifstream file{path, std::ios::binary};
-    std::string bytes(longest, '\0');
-    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    bytes.resize(static_cast<std::size_t>(file.gcount()));
-    return bytes;
-}
-
-std::string describe(const std::string& pid) {
+std::string describe(const std::filesystem::path& directory, const std::string& pid) {
+    if (auto label = label_of(directory, pid); !label.empty()) return label;
     std::string text = first_bytes("/proc/" + pid + "/cmdline");  // arguments, each ended by a NUL
-    const bool whole = text.size() == longest || text.ends_with('\0');  // of an ending process it is cut off anywhere
+    const bool whole = text.size() == longest_text || text.ends_with('\0');  // of an ending process it is cut off anywhere
     if (!whole) text = first_bytes("/proc/" + pid + "/comm");
     while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.pop_back();
     std::ranges::replace(text, '\0', ' ');
@@ -48,7 +40,7 @@ std::string describe(const std::string& pid) {
 
 }  // namespace
 
-std::vector<holder> holders_of(file_id file) {
+std::vector<holder> holders_of(file_id file, const std::filesystem::path& directory) {
     std::map<long, grip> grips;
     std::ifstream locks{"/proc/locks"};
     for (std::string line; std::getline(locks, line);) {
@@ -68,7 +60,7 @@ std::vector<holder> holders_of(file_id file) {
     }
     std::vector<holder> found;
     for (const auto& [pid, held] : grips) {
-        if (held.writes || (held.reads && !held.wants)) found.push_back({std::to_string(pid), describe(std::to_string(pid))});
+        if (held.writes || (held.reads && !held.wants)) found.push_back({std::to_string(pid), describe(directory, std::to_string(pid))});
     }
     return found;
 }

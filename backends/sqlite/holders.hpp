@@ -6,6 +6,7 @@
 // https://www.kernel.org/doc/html/latest/filesystems/proc.html
 #pragma once
 
+#include <filesystem>
 #include <vector>
 
 #include <dlock/backend.hpp>
@@ -13,7 +14,8 @@
 
 namespace dlock::sqlite {
 
-/// One holder per process: the kernel knows no more. `session` is its pid, `description` its command line.
-[[nodiscard]] std::vector<holder> holders_of(file_id file);
+/// One holder per process: the kernel knows no more. `session` is its pid, `description` what it calls itself in the lock
+/// directory (session::set_label()), else its command line.
+[[nodiscard]] std::vector<holder> holders_of(file_id file, const std::filesystem::path& directory);
 
 }  // namespace dlock::sqlite

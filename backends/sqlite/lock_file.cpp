@@ -2,14 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/sqlite/lock_file.hpp>
 
-#include <random>
+#include <cerrno>
 #include <string>
-#include <system_error>
 
-#include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include <dlock/error.hpp>
+#include <dlock/sqlite/draft.hpp>
 #include <dlock/sqlite/error.hpp>
 #include <dlock/sqlite/sql.hpp>
 #include <dlock/sqlite/vfs.hpp>
@@ -20,44 +19,31 @@ namespace {
 namespace fs = std::filesystem;
 using namespace sqlite_api;
 
-void fill(const fs::path& draft, const key& k) {
-    const database made{draft, draft_vfs()};
-    try {
-        auto& session = made.session();
-        for (const char* const sql : sql::create) session << sql;
-        session << sql::insert, soci::use(k.kind()), soci::use(k.name());
-        session << sql::commit;
-    } catch (const soci::sqlite3_soci_error& e) {
-        throw made.error(e.result(), "create");
-    }
+void fill(const draft& aside, const key& k) {
+    const database made{aside.path(), draft_vfs()};
+    const auto run_or_throw = [&](const statement& what) {
+        errno = 0;  // SQLite does not always keep it
+        const int code = run(what.get()), primary = code & 0xff;
+        if (code != SQLITE_OK) throw failure(code, primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ? errno : 0, "create " + made.path());
+    };
+    for (const char* const sql : sql::create) run_or_throw(made.prepare(sql));
+    const auto insert = made.prepare(sql::insert);
+    sqlite3_bind_text64(insert.get(), 1, k.kind().data(), k.kind().size(), SQLITE_STATIC, SQLITE_UTF8);
+    sqlite3_bind_text64(insert.get(), 2, k.name().data(), k.name().size(), SQLITE_STATIC, SQLITE_UTF8);
+    run_or_throw(insert);
+    run_or_throw(made.prepare(sql::commit));
 }
 
-/// Makes the database under another name and then links it to its own: nobody sees one that is half made, and of several
-/// who create it at the same time one does. Where the file system has no links SQLite makes an empty one by itself, which
-/// is only slower to lock.
-void create(const fs::path& file, const key& k) {
-    std::random_device random;
-    const fs::path draft = file.string() + "-draft-" + std::to_string(random()) + std::to_string(random());
-    std::error_code failed, ignored;
-    try {
-        fill(draft, k);
-        fs::create_hard_link(draft, file, failed);
-    } catch (...) {
-        fs::remove(draft, ignored);
-        throw;
-    }
-    fs::remove(draft, ignored);
-}
-
-const fs::path& existing(const fs::path& file, const key& k) {
-    if (!identify(file.c_str())) create(file, k);
-    return file;
+lock_error is_in_wal_mode(const database& what) {
+    return {errc::unsupported, "dlock: " + what.path() + " is in WAL mode, in which writers do not exclude readers; "
+                               "PRAGMA journal_mode = DELETE puts it back"};
 }
 
 }  // namespace
 
-lock_file::lock_file(const fs::path& file, const key& k)
-    : database_{existing(file, k), lock_vfs()},
+lock_file::lock_file(const fs::path& file, const key& k, const home* beside)
+    : home_{beside},
+      database_{open_or_make(file, lock_vfs(), [&k](const draft& aside) { fill(aside, k); })},
       begin_exclusive_{database_.prepare(sql::begin_exclusive)},
       begin_shared_{database_.prepare(sql::begin_shared)},
       read_{database_.prepare(sql::read)},
@@ -87,6 +73,7 @@ bool lock_file::begin(mode m, const wait* w) {
     const int system = sqlite3_system_errno(database_.native());
     release();  // a reader's transaction is open, although its read was refused
     if ((code & 0xff) == SQLITE_BUSY) return false;
+    if (in_wal_mode()) throw is_in_wal_mode(database_);
     throw failure(code, system, "lock " + database_.path());
 }
 
@@ -94,6 +81,13 @@ bool lock_file::begin(mode m, const wait* w) {
 bool lock_file::writer_is_there() const noexcept {
     int reserved = 0;
     return database_.file()->pMethods->xCheckReservedLock(database_.file(), &reserved) == SQLITE_OK && reserved != 0;
+}
+
+/// As the file says, which the VFS refuses then. https://www.sqlite.org/fileformat.html#file_format_version_numbers
+bool lock_file::in_wal_mode() const noexcept {
+    unsigned char read_version = 0;
+    constexpr sqlite3_int64 at = 19;
+    return database_.file()->pMethods->xRead(database_.file(), &read_version, 1, at) == SQLITE_OK && read_version == 2;
 }
 
 void lock_file::release() noexcept {
@@ -128,10 +122,7 @@ void lock_file::require_grip(mode m) const {
     std::string journal_mode;
     const int code = run(database_.prepare(sql::journal_mode).get(), &journal_mode);
     if (code != SQLITE_OK) throw database_.error(code, "look at");
-    if (journal_mode == "wal") {
-        throw lock_error{errc::unsupported, "dlock: " + database_.path() + " is in WAL mode, in which writers do not exclude readers; "
-                                            "PRAGMA journal_mode = DELETE puts it back"};
-    }
+    if (journal_mode == "wal") throw is_in_wal_mode(database_);
     if (has != wanted) {
         throw lock_error{errc::unsupported, "dlock: SQLite began a transaction on " + database_.path() + " without locking the file"};
     }

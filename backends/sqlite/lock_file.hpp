@@ -12,6 +12,7 @@
 #include <dlock/backend.hpp>
 #include <dlock/deadline.hpp>
 #include <dlock/sqlite/database.hpp>
+#include <dlock/sqlite/home.hpp>
 #include <dlock/sqlite/key.hpp>
 #include <dlock/sqlite/queue.hpp>
 
@@ -20,8 +21,9 @@ namespace dlock::sqlite {
 class lock_file {
 public:
     /// Opens the database, and creates it when it is not there.
+    /// \param beside  the database that the lock belongs to, which outlives this; null: none
     /// \throws lock_error  server_error, exhausted: the message names the file and the reason
-    lock_file(const std::filesystem::path& file, const key& k);
+    lock_file(const std::filesystem::path& file, const key& k, const home* beside);
 
     /// Closes the connection; what it holds is free.
     ~lock_file() = default;
@@ -45,8 +47,9 @@ public:
     /// Proof that this connection holds nothing: no transaction, and no lock on the file. One that cannot give it must be closed.
     [[nodiscard]] bool unlocked() const noexcept;
 
-    /// Whether the path still names the file that is open here. A lock on any other file excludes nobody.
-    [[nodiscard]] bool in_place() const noexcept { return database_.in_place(); }
+    /// Whether the path still names the file that is open here, and the database beside which it is its own. A lock on any other
+    /// file excludes nobody.
+    [[nodiscard]] bool in_place() const noexcept { return database_.in_place() && (home_ == nullptr || home_->in_place()); }
 
 private:
     /// One wait; SQLite asks it what to do each time it finds the file locked.
@@ -60,8 +63,10 @@ private:
     bool nap(const wait& w) noexcept;
     bool begin(mode m, const wait* w);
     [[nodiscard]] int state() const noexcept;
+    [[nodiscard]] bool in_wal_mode() const noexcept;
     void require_grip(mode m) const;
 
+    const home* home_;
     database database_;
     statement begin_exclusive_, begin_shared_, read_, release_;
     const wait* wait_ = nullptr;

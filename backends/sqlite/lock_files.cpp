@@ -10,8 +10,8 @@
 
 namespace dlock::sqlite {
 
-lock_files::lock_files(std::filesystem::path directory)
-    : directory_{std::move(directory)}, queues_{queues::of(directory_)}, forks_{forks()} {
+lock_files::lock_files(std::filesystem::path directory, std::optional<home> beside)
+    : directory_{std::move(directory)}, home_{std::move(beside)}, queues_{queues::of(directory_)}, forks_{forks()} {
     if (forked_while_engaged()) {
         throw lock_error{errc::unsupported, "dlock: this process was forked while its parent held a SQLite lock, or asked for one, and "
                                             "SQLite believes that the child has it; fork before anything is locked, or exec"};
@@ -36,7 +36,7 @@ lock_files::connections::iterator lock_files::open(const key& k) {
     if (const auto known = by_key_.find(k.digest()); known != by_key_.end()) return known->second;
     while (idle_.size() >= most_idle) close(idle_.begin());
     connections fresh;  // until by_key_, whose memory may be refused, knows it
-    const auto at = fresh.emplace(fresh.end(), directory_ / k.file(), k, queues::line(queues_, k.digest()));
+    const auto at = fresh.emplace(fresh.end(), directory_ / k.file(), k, home_ ? &*home_ : nullptr, queues::line(queues_, k.digest()));
     by_key_.emplace(at->of, at);
     idle_.splice(idle_.end(), fresh);
     return at;
@@ -62,19 +62,28 @@ bool lock_files::pass(connection& at, mode m, bool waits) {
     return !(waits && line.gives_way()) && at.file.try_acquire(m);
 }
 
+void lock_files::require_own_process() const {
+    if (!in_forked_child()) return;
+    throw lock_error{errc::lost, forked_while_engaged()
+                                     ? "dlock: a forked child cannot use the SQLite session of its parent, nor make one of its own when "
+                                       "the parent held a lock, or asked for one; fork before anything is locked, or exec"
+                                     : "dlock: a forked child cannot use the SQLite session of its parent; make one after the fork"};
+}
+
+void lock_files::set_label(std::string_view text) {
+    require_own_process();
+    queues_->name().set(text);
+}
+
 std::optional<grant> lock_files::acquire(const key& k, mode m, std::optional<deadline> until,
                                          const std::stop_token& stop) {
-    if (in_forked_child()) {
-        throw lock_error{errc::lost, forked_while_engaged()
-                                         ? "dlock: a forked child cannot use the SQLite session of its parent, nor make one of its own when "
-                                           "the parent held a lock, or asked for one; fork before anything is locked, or exec"
-                                         : "dlock: a forked child cannot use the SQLite session of its parent; make one after the fork"};
-    }
+    require_own_process();
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
 
     engagement at_work;
     std::optional<queue::place> in_line;  // from the first look on that found it locked; kept when the file is replaced
     for (int replaced = 0; replaced < 100;) {
+        if (home_) home_->require_in_place();
         const auto at = open(k);
         if (at->serial != 0) {
             if (at->file.in_place()) throw lock_error{errc::already_owned, "dlock: this session holds this lock already"};

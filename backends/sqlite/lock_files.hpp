@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -19,6 +20,7 @@
 #include <dlock/deadline.hpp>
 #include <dlock/sqlite/fence.hpp>
 #include <dlock/sqlite/forks.hpp>
+#include <dlock/sqlite/home.hpp>
 #include <dlock/sqlite/key.hpp>
 #include <dlock/sqlite/lock_file.hpp>
 #include <dlock/sqlite/queues.hpp>
@@ -30,8 +32,9 @@ class lock_files {
 public:
     static constexpr std::size_t most_idle = 16;
 
+    /// \param beside  the database that the directory belongs to
     /// \throws lock_error  unsupported: forked while locks were held
-    explicit lock_files(std::filesystem::path directory);
+    explicit lock_files(std::filesystem::path directory, std::optional<home> beside = {});
     ~lock_files();
     lock_files(const lock_files&) = delete;
     lock_files& operator=(const lock_files&) = delete;
@@ -50,14 +53,17 @@ public:
     released release(const key& k, const grant& g) noexcept;
     void sever(const grant& g) noexcept;
 
+    /// \throws lock_error  lost: in a forked child; else as label::set()
+    void set_label(std::string_view text);
+
     /// A number that nobody has drawn in this directory before, larger than all that were.
     /// \throws lock_error  server_error, exhausted, cancelled
     [[nodiscard]] fencing_token draw(const std::stop_token& stop);
 
 private:
     struct connection {
-        connection(const std::filesystem::path& path, const key& k, std::shared_ptr<queue> line)
-            : hold{std::move(line)}, file{path, k}, of{k.digest()} {}
+        connection(const std::filesystem::path& path, const key& k, const home* beside, std::shared_ptr<queue> line)
+            : hold{std::move(line)}, file{path, k, beside}, of{k.digest()} {}
 
         std::optional<engagement> engaged;  ///< while it holds the lock; ends after the file is closed
         queue::hold hold;                   ///< the same
@@ -67,12 +73,14 @@ private:
     };
     using connections = std::list<connection>;
 
+    void require_own_process() const;
     connections::iterator open(const key& k);
     void close(connections::iterator at) noexcept;
     static bool pass(connection& at, mode m, bool waits);
     [[nodiscard]] std::optional<connections::iterator> find(const key& k, const grant& g) const noexcept;
 
     std::filesystem::path directory_;
+    std::optional<home> home_;
     std::shared_ptr<queues> queues_;
     unsigned forks_;  ///< how many this process had come through when the session was made
     std::uint64_t last_serial_ = 0;

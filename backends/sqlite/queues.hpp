@@ -21,6 +21,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include <dlock/sqlite/label.hpp>
 #include <dlock/sqlite/marks.hpp>
 #include <dlock/sqlite/queue.hpp>
 
@@ -41,7 +42,7 @@ public:
     /// \param directory  absolute, without symbolic links
     [[nodiscard]] static std::shared_ptr<queues> of(const std::filesystem::path& directory);
 
-    explicit queues(const std::filesystem::path& directory) : marks_{directory} {}
+    explicit queues(const std::filesystem::path& directory) : marks_{directory}, label_{directory} {}
     queues(const queues&) = delete;
     queues& operator=(const queues&) = delete;
 
@@ -51,6 +52,9 @@ public:
     /// The byte of the directory that stands for a key: see marks.
     [[nodiscard]] static off_t byte(const digest& of) noexcept;
 
+    /// What this process calls itself there, as long as it has a session there.
+    [[nodiscard]] label& name() noexcept { return label_; }
+
     /// How many sessions of this process stand in line for a key.
     [[nodiscard]] std::size_t waiting(const digest& of);
 
@@ -58,6 +62,7 @@ private:
     struct remove;
 
     marks marks_;
+    label label_;
     std::mutex mutex_;
     std::unordered_map<digest, std::weak_ptr<queue>, digest_hash> lines_;
 };

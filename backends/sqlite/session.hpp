@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 
 #include <dlock/fencing_token.hpp>
 #include <dlock/soci/fwd.hpp>
@@ -27,6 +28,7 @@
 
 namespace dlock::sqlite {
 
+class home;
 class lock_files;
 
 /// What must be remembered of a grant.
@@ -37,9 +39,10 @@ struct grant {
 
 class session {
 public:
-    /// Creates the directory unless it is there; its parent must be.
-    /// \throws lock_error  server_error: it cannot be created, or is no directory; unsupported: its path contains a '"',
-    ///                     which SOCI cannot open, or this process was forked while its parent held a lock or asked for one
+    /// Creates the directory unless it is there; its parent must be. Who may make files in it may lock.
+    /// \throws lock_error  server_error: it cannot be created, or is no directory; unsupported: its path contains a '"', which SOCI
+    ///                     cannot open, or is longer than SQLite opens, or this process was forked while its parent held a lock
+    ///                     or asked for one
     explicit session(const std::filesystem::path& directory);
 
     /// Frees what is held.
@@ -56,20 +59,38 @@ public:
     /// The file that stands for a key. Do not open it in a process that uses dlock: closing it would free the lock.
     [[nodiscard]] std::filesystem::path file(const key& k) const;
 
+    /// What holders() says of this process instead of its command line, for the locks of this directory: the first 1024 bytes
+    /// of it. For all of its sessions there, as /proc/locks knows processes only; the last one who sets it says it, until the
+    /// process has no session there any more. Empty: the command line. Writes a file.
+    /// \throws lock_error  server_error, exhausted: it cannot be written; unsupported: there is no /proc; lost: in a forked child
+    void set_label(std::string_view text);
+
 private:
     friend struct lock_database;
     friend struct fenced_lock_database;
+    friend std::shared_ptr<session> session_beside(soci::session& database);
+
+    explicit session(const home& beside);
 
     std::unique_ptr<lock_files> files_;
 };
 
-/// The directory of locks that belongs to the SQLite database of a session: beside it, `<file>-locks`.
-/// \throws lock_error  unsupported: the session is not SQLite's, or its database is in memory or temporary; lost: it is closed
+/// The directory of locks that belongs to the SQLite database of a session: beside it, `<file>-locks`. Makes nothing.
+/// \throws lock_error  unsupported: the session is not SQLite's, or its database has no file of which the identity can be known, or one
+///                     with several names; lost: the session is closed, or the file was renamed, replaced or deleted
 [[nodiscard]] std::filesystem::path directory_beside(soci::session& database);
 
 /// The session of that directory, the same one for as long as somebody keeps it: so what two locks made from one
 /// soci::session do to each other is what they would do on any other server (errc::already_owned). Any thread.
+///
+/// Its locks are those of the database's file: they are lost when that is renamed, replaced or deleted, and then the session gets
+/// no more (errc::lost). A directory that is not there is made with the mode of the database, its group and, by root, its owner.
 /// \throws lock_error  as directory_beside() and session's constructor
 [[nodiscard]] std::shared_ptr<session> session_beside(soci::session& database);
+
+/// The label of this process for the locks beside the database, as session::set_label(), whether or not it has a session there
+/// by then: it stays until it is set to nothing or the process ends. For the locks of make_lock(). Any thread.
+/// \throws lock_error  as session_beside() and session::set_label()
+void set_label(soci::session& database, std::string_view text);
 
 }  // namespace dlock::sqlite

@@ -57,10 +57,18 @@ int lock(sqlite3_file* file, int level) noexcept {
     return code == SQLITE_BUSY && errno == ENOLCK ? SQLITE_IOERR_LOCK : code;
 }
 
-int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* given) noexcept {
-    const int code = unix_vfs->xOpen(unix_vfs, name, file, flags, given);
+/// SOCI always says that the file may be made. But it is there: we make them ourselves; and with O_CREAT the kernel refuses a
+/// file of somebody else's in a directory like /tmp, to root, too. https://docs.kernel.org/admin-guide/sysctl/fs.html#protected-regular
+int open_existing(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* given) noexcept {
+    if ((flags & SQLITE_OPEN_MAIN_DB) != 0) flags &= ~SQLITE_OPEN_CREATE;
+    return unix_vfs->xOpen(unix_vfs, name, file, flags, given);
+}
+
+int open(sqlite3_vfs* self, const char* name, sqlite3_file* file, int flags, int* given) noexcept {
+    const int code = open_existing(self, name, file, flags, given);
     if (code != SQLITE_OK || file->pMethods == nullptr || (flags & SQLITE_OPEN_MAIN_DB) == 0) return code;
     auto* const ours = new (reinterpret_cast<std::byte*>(file) + offset()) addition{*file->pMethods, file->pMethods};
+    ours->methods.iVersion = 1;  // without shared memory, and so without WAL, in which nobody is excluded
     ours->methods.xFileSize = size;
     ours->methods.xLock = lock;
     file->pMethods = &ours->methods;
@@ -68,24 +76,46 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* giv
 }
 
 /// A copy of "unix" with another name, as SQLite's own variants of it are. https://www.sqlite.org/vfs.html
-const char* install() noexcept {
-    static sqlite3_vfs ours;
-    unix_vfs = sqlite_api::sqlite3_vfs_find("unix");
-    if (unix_vfs == nullptr) return "";
-    ours = *unix_vfs;
-    ours.pNext = nullptr;
-    ours.zName = "dlock";
-    ours.szOsFile = static_cast<int>(offset() + sizeof(addition));
-    ours.xAccess = access;
-    ours.xOpen = open;
-    return sqlite_api::sqlite3_vfs_register(&ours, 0) == SQLITE_OK ? ours.zName : "";
-}
+class variant {
+public:
+    template <class Change>
+    variant(const char* name, Change change) {
+        unix_vfs = sqlite_api::sqlite3_vfs_find("unix");
+        if (unix_vfs == nullptr) return;
+        vfs_ = *unix_vfs;
+        vfs_.pNext = nullptr;
+        vfs_.zName = name;
+        change(vfs_);
+        if (sqlite_api::sqlite3_vfs_register(&vfs_, 0) == SQLITE_OK) name_ = name;
+    }
+
+    [[nodiscard]] const char* name() const noexcept { return name_; }
+
+private:
+    sqlite3_vfs vfs_{};
+    const char* name_ = "";
+};
 
 }  // namespace
 
 const char* lock_vfs() {
-    static const char* const name = install();
-    return name;
+    static variant made{"dlock", [](sqlite3_vfs& vfs) {
+        vfs.szOsFile = static_cast<int>(offset() + sizeof(addition));
+        vfs.xAccess = access;
+        vfs.xOpen = open;
+    }};
+    return made.name();
+}
+
+const char* fence_vfs() {
+    static variant made{"dlock-fence", [](sqlite3_vfs& vfs) { vfs.xOpen = open_existing; }};
+    return made.name();
+}
+
+std::size_t longest_path() {
+    constexpr std::size_t journal = 8;  // "-journal", which SQLite reckons to it
+    const auto* const vfs = sqlite_api::sqlite3_vfs_find("unix");
+    return (vfs != nullptr ? static_cast<std::size_t>(vfs->mxPathname) : 512) - journal;
 }
 
 const char* draft_vfs() { return sqlite_api::sqlite3_vfs_find("unix-none") != nullptr ? "unix-none" : ""; }

@@ -9,12 +9,24 @@
 //
 // And one answer of "unix" is another: a file system without locks (ENOLCK: NFS without a lock daemon, a kernel without
 // memory for one) is an error, and not a lock that somebody else has.
+//
+// And it has no WAL mode, in which writers do not exclude readers, whatever the program sets for all connections.
+//
+// And no way makes the file of a key or fence.db: see draft.hpp.
 #pragma once
+
+#include <cstddef>
 
 namespace dlock::sqlite {
 
 /// Its name, for SOCI's `vfs=`; empty where SQLite has no "unix".
 [[nodiscard]] const char* lock_vfs();
+
+/// That for fence.db: "unix", which makes no file. Empty where SQLite has no "unix".
+[[nodiscard]] const char* fence_vfs();
+
+/// How long a path may be that SQLite opens as a database, in bytes.
+[[nodiscard]] std::size_t longest_path();
 
 /// That for a file which nobody else knows, and nobody locks.
 [[nodiscard]] const char* draft_vfs();

@@ -126,6 +126,8 @@ TEST_F(AnyLock, TellsStatesAndRefusesWhatTheLockInsideCannot) {
     EXPECT_EQ(lock.state(), lock_state::unlocked);
     lock.lock();
     EXPECT_EQ(lock.state(), lock_state::held);
+    static_assert(noexcept(lock.can_tell_loss()));
+    EXPECT_FALSE(lock.can_tell_loss());
     EXPECT_EQ(reason_of([&] { (void)lock.lost(); }), errc::unsupported);
     EXPECT_EQ(reason_of([&] { (void)lock.token(); }), errc::unsupported);
 }

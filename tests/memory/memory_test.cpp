@@ -421,6 +421,20 @@ TEST_F(MemorySession, IsNamedByHolders) {
     EXPECT_THAT(two.holders(), IsEmpty());
 }
 
+TEST_F(MemorySession, IsNamedByItsLabel) {
+    lock held{a, "k"};
+    held.lock();
+    a.set_label("night shift");
+    EXPECT_EQ(lock(c, "k").holders().at(0).description, "night shift");
+    a.reconnect();
+    held.lock();
+    EXPECT_EQ(lock(c, "k").holders().at(0).description, "night shift");
+    a.set_label("");
+    EXPECT_EQ(lock(c, "k").holders().at(0).description, "");
+    a.close();
+    EXPECT_NO_THROW(a.set_label("nobody"));
+}
+
 TEST_F(MemoryCancel, EndsAWaitAtOnceAndLeavesNothing) {
     lock held{a, "k"};
     held.lock();

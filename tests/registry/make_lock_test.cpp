@@ -38,6 +38,7 @@ struct server {
     std::function<std::string()> url;
     std::function<bool(soci::session&, const std::string&)> typed_try_lock;  ///< of the type make_lock() should choose
     bool shares;
+    bool tells_loss;
 
     friend void PrintTo(const server& s, std::ostream* out) { *out << s.title; }
 };
@@ -49,15 +50,15 @@ const temporary_directory& folder() {
 
 const server servers[] = {
     {"PostgreSql", [] { return postgresql_server::shared().url(); },
-     [](soci::session& db, const std::string& name) { return postgresql::lock{db, name}.try_lock(); }, true},
+     [](soci::session& db, const std::string& name) { return postgresql::lock{db, name}.try_lock(); }, true, true},
     {"MariaDb", [] { return mariadb_server::shared().url(); },
-     [](soci::session& db, const std::string& name) { return mysql::lock{db, name}.try_lock(); }, false},
+     [](soci::session& db, const std::string& name) { return mysql::lock{db, name}.try_lock(); }, false, true},
     {"Sqlite", [] { return "sqlite3://dbname=" + (folder().path() / "app.db").string(); },
      [](soci::session& db, const std::string& name) {
          sqlite::session session{sqlite::directory_beside(db)};
          return sqlite::lock{session, name}.try_lock();
      },
-     true},
+     true, false},
 };
 
 class MakeLock : public ::testing::TestWithParam<server> {
@@ -112,6 +113,16 @@ TEST_P(MakeLock, SharesWhereTheServerDoes) {
         EXPECT_EQ(reason_of([&] { lock.lock_shared(); }), errc::unsupported);
         EXPECT_FALSE(lock.owns_lock());
     }
+}
+
+TEST_P(MakeLock, SaysBeforeTheWorkWhetherItWillTellOfALoss) {
+    auto lock = make_lock(db, "user/001");
+    EXPECT_EQ(lock.can_tell_loss(), GetParam().tells_loss);
+    lock.lock();
+    EXPECT_EQ(lock.can_tell_loss(), GetParam().tells_loss);
+    if (GetParam().tells_loss) EXPECT_FALSE(lock.lost().stop_requested());
+    else EXPECT_EQ(reason_of([&] { (void)lock.lost(); }), errc::unsupported);
+    EXPECT_EQ(lock.state(), lock_state::held);
 }
 
 TEST_P(MakeLock, WorksOnASessionOfAPool) {
@@ -187,8 +198,32 @@ TEST(MakeLockOnSqlite, IsBesideTheDatabaseFile) {
 }
 
 TEST(MakeLockOnSqlite, NeedsAFileToBeBeside) {
-    soci::session db{"sqlite3://dbname=:memory:"};
+    const auto name = (folder().path() / "x").string();
+    for (const auto& in_memory : {"dbname=:memory:", "dbname=\"\"", "dbname=file::memory:?cache=shared"}) {
+        soci::session db{std::string{"sqlite3://"} + in_memory};
+        EXPECT_EQ(reason_of([&] { (void)make_lock(db, "user/001"); }), errc::unsupported) << in_memory;
+    }
+    soci::session db{"sqlite3://vfs=memdb dbname=" + name};  // any thread of the process may open it, by what looks like a path
     EXPECT_EQ(reason_of([&] { (void)make_lock(db, "user/001"); }), errc::unsupported);
+    EXPECT_FALSE(std::filesystem::exists(name + "-locks"));
+}
+
+TEST(MakeLockOnSqlite, BelongsToTheFileAndNotToItsName) {
+    const auto file = (folder().path() / "named.db").string(), later = (folder().path() / "renamed.db").string();
+    soci::session db{"sqlite3://dbname=" + file};
+    auto lock = make_lock(db, "user/001");
+    lock.lock();
+    std::filesystem::rename(file, later);
+    soci::session other{"sqlite3://dbname=" + later};
+    auto rival = make_lock(other, "user/001");
+    EXPECT_TRUE(rival.try_lock());
+    EXPECT_FALSE(lock.owns_lock());
+    EXPECT_EQ(lock.state(), lock_state::lost);
+    EXPECT_EQ(unlock(lock), errc::lost);
+    EXPECT_EQ(reason_of([&] { (void)lock.try_lock(); }), errc::lost);
+    std::filesystem::create_hard_link(later, file);
+    soci::session third{"sqlite3://dbname=" + file};
+    EXPECT_EQ(reason_of([&] { (void)make_lock(third, "user/001"); }), errc::unsupported);
 }
 
 TEST(MakeLockOnSqlite, OutlivesOtherLocksOfItsSession) {

@@ -86,6 +86,24 @@ TEST_F(SqliteBeside, RefusesWhatNobodyElseCanReach) {
     }
 }
 
+TEST_F(SqliteBeside, HasALabelBeforeAndAfterItHasALock) {
+    soci::session db{soci::sqlite3, connect_string()}, other{soci::sqlite3, connect_string()};
+    sqlite::set_label(db, "night shift");
+    const auto shown = [&] {
+        const auto mine = session_beside(db), asking = session_beside(other);
+        lock held{*mine, "k"};
+        held.lock();
+        return lock{*asking, "k"}.holders().at(0).description;
+    };
+    EXPECT_EQ(shown(), "night shift");
+    EXPECT_EQ(shown(), "night shift");
+    sqlite::set_label(other, "day shift");
+    EXPECT_EQ(shown(), "day shift") << "of the process";
+    sqlite::set_label(db, "");
+    EXPECT_NE(shown(), "day shift");
+    EXPECT_TRUE(fs::is_empty(folder / "app.db-locks/labels"));
+}
+
 TEST_F(SqliteBeside, RefusesAClosedSession) {
     soci::session db{soci::sqlite3, connect_string()};
     db.close();

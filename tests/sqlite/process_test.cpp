@@ -299,6 +299,126 @@ TEST_F(SqliteHolders, AreAskedWithoutTouchingTheLock) {
     EXPECT_EQ(process({"try", locks, "k", "exclusive"}).hear(), "no") << "asking has freed it";
 }
 
+// --- what a process calls itself
+
+class SqliteLabel : public SqliteProcess {
+protected:
+    /// What holders() says of the one holder.
+    std::string shown() const {
+        const auto found = ours.holders();
+        EXPECT_EQ(found.size(), 1u);
+        return found.empty() ? "nobody" : found[0].description;
+    }
+    std::vector<fs::path> files() const {
+        std::error_code none;
+        std::vector<fs::path> found;
+        for (const auto& entry : fs::directory_iterator{locks / "labels", none}) found.push_back(entry.path());
+        return found;
+    }
+};
+
+TEST_F(SqliteLabel, IsShownInPlaceOfTheCommandLine) {
+    process other{{"label", locks, "k", "night shift, \xc3\xa9 \"quoted\"\nand two lines"}};
+    ASSERT_EQ(other.hear(), "held");
+    EXPECT_EQ(shown(), "night shift, \xc3\xa9 \"quoted\"\nand two lines");
+    other.tell();
+    EXPECT_EQ(other.wait(), 0);
+    EXPECT_TRUE(files().empty()) << "it goes with the session";
+    process unnamed{{"hold", locks, "k", "exclusive"}};
+    ASSERT_EQ(unnamed.hear(), "held");
+    EXPECT_THAT(shown(), HasSubstr("--task hold"));
+}
+
+TEST_F(SqliteLabel, IsThatOfTheProcessWhicheverSessionSetIt) {
+    const auto command_line = (ours.lock(), shown());
+    auto second = std::make_unique<session>(locks);
+    here.set_label("one");
+    EXPECT_EQ(shown(), "one");
+    second->set_label("two");
+    EXPECT_EQ(shown(), "two");
+    EXPECT_EQ(files().size(), 1u);
+    second.reset();
+    EXPECT_EQ(shown(), "two");
+    here.set_label(std::string(3000, 'x'));
+    EXPECT_EQ(shown(), std::string(1024, 'x'));
+    here.set_label("");
+    EXPECT_EQ(shown(), command_line);
+    EXPECT_TRUE(files().empty());
+    session elsewhere{folder / "elsewhere"};
+    elsewhere.set_label("elsewhere");
+    EXPECT_EQ(shown(), command_line);
+}
+
+TEST_F(SqliteLabel, OfADeadProcessIsNobodysAndGoes) {
+    here.set_label("ours");
+    ASSERT_EQ(files().size(), 1u);
+    const auto mine = files()[0];
+    process other{{"label", locks, "k", "theirs"}};
+    ASSERT_EQ(other.hear(), "held");
+    EXPECT_EQ(shown(), "theirs");
+    EXPECT_EQ(files().size(), 2u);
+    other.kill();
+    EXPECT_EQ(files().size(), 2u) << "nobody could remove it";
+    ours.lock();
+    EXPECT_EQ(shown(), "ours");
+
+    // This pid with another start, another boot; and what is no label.
+    const auto name = mine.filename().string();
+    const auto start = name.rfind('-') + 1;
+    const auto pid_before = locks / "labels" / (name.substr(0, start) + "1"), boot_before = locks / "labels" / (std::string(32, '0') + name.substr(32));
+    const auto another_space = locks / "labels" / (name.substr(0, 33) + "1" + name.substr(name.find('-', 33))), note = locks / "labels/README";
+    for (const auto& left : {pid_before, boot_before, another_space, note}) std::ofstream{left} << "somebody else";
+    EXPECT_EQ(shown(), "ours");
+    fs::remove(mine);
+    EXPECT_THAT(shown(), HasSubstr("process_test")) << "none of them is this process";
+    here.set_label("ours again");
+    EXPECT_THAT(files(), ::testing::UnorderedElementsAre(mine, another_space, note));
+    EXPECT_EQ(shown(), "ours again");
+}
+
+TEST_F(SqliteLabel, OfAnotherProgramInTheSameProcessGoes) {  // as after exec()
+    std::optional<session> before{std::in_place, folder / "elsewhere"};
+    before->set_label("before");
+    const auto file = fs::directory_iterator{folder / "elsewhere/labels"}->path();
+    const auto kept = folder / "kept";
+    fs::rename(file, kept);
+    before.reset();
+    fs::rename(kept, file);
+    const session after{folder / "elsewhere"};
+    EXPECT_FALSE(fs::exists(file));
+}
+
+TEST_F(SqliteLabel, OfAParentIsNotItsChilds) {
+    here.set_label("parent");
+    EXPECT_TRUE(in_forked_child([&] {
+        try {
+            here.set_label("child");
+            return false;
+        } catch (const lock_error& e) {
+            if (e.reason() != errc::lost) return false;
+        }
+        session own{locks};
+        lock l{own, "k"};
+        if (!l.try_lock() || l.holders().at(0).description == "parent") return false;
+        own.set_label("child");
+        return l.holders().at(0).description == "child";
+    }));
+    ours.lock();
+    EXPECT_EQ(shown(), "parent");
+}
+
+TEST_F(SqliteLabel, ThatCannotBeWrittenIsAnErrorAndTheLockIsNotTouched) {
+    ours.lock();
+    std::ofstream{locks / "labels"} << "not a directory";
+    const auto e = error_of([&] { here.set_label("ours"); });
+    EXPECT_EQ(e.reason(), errc::server_error);
+    EXPECT_THAT(e.what(), HasSubstr((locks / "labels").string()));
+    EXPECT_THAT(e.what(), HasSubstr("Not a directory"));
+    EXPECT_TRUE(ours.owns_lock());
+    EXPECT_THAT(shown(), HasSubstr("process_test"));
+    EXPECT_EQ(process({"try", locks, "k", "exclusive"}).hear(), "no");
+}
+
 TEST_F(SqliteProcess, OfAnotherProgramInheritsNoDescriptor) {
     ours.lock();
     process other{{"hold", locks, "other", "exclusive"}};

@@ -3,10 +3,12 @@
 #include "tests/sqlite/support.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +26,9 @@
 #include <stdexcept>
 #include <system_error>
 #include <thread>
+
+#include <soci/soci.h>
+#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <dlock/sqlite.hpp>
 #include <dlock/sqlite/queues.hpp>
@@ -221,8 +226,10 @@ void deprive(const std::string& of) {
         ::setrlimit(RLIMIT_NOFILE, &few);
     } else if (of == "space") {
         const rlimit none{0, 0};
-        std::signal(SIGXFSZ, SIG_IGN);
-        ::setrlimit(RLIMIT_FSIZE, &none);
+        ::setrlimit(RLIMIT_FSIZE, &none);  // and SIGXFSZ ends who does not look out
+    } else if (of.starts_with("user ")) {  // user UID GID
+        const auto uid = static_cast<uid_t>(std::stoul(of.substr(5))), gid = static_cast<gid_t>(std::stoul(of.substr(of.rfind(' '))));
+        if (::setgroups(0, nullptr) != 0 || ::setgid(gid) != 0 || ::setuid(uid) != 0) throw std::runtime_error{"setuid"};
     }
 }
 
@@ -243,6 +250,30 @@ void perform(const std::vector<std::string>& task) {
         } catch (const lock_error& e) {
             return say(std::to_string(e.code().value()) + " " + e.what());
         }
+    }
+
+    if (what == "beside") {
+        ::umask(077);
+        deprive(how);
+        try {
+            soci::session db{soci::sqlite3, "dbname=\"" + directory + "\""};
+            const auto locks = sqlite::session_beside(db);
+            sqlite::fenced_lock lock{*locks, name};
+            say(lock.try_lock() ? "yes" : "no");
+            listen();
+        } catch (const lock_error& e) {
+            say(std::to_string(e.code().value()) + " " + e.what());
+        }
+        return;
+    }
+
+    if (what == "label") {
+        sqlite::session s{directory};
+        s.set_label(how);
+        sqlite::lock l{s, name};
+        l.lock();
+        say("held");
+        return listen();
     }
 
     if (what == "unfence") {

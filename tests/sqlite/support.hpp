@@ -34,13 +34,16 @@ protected:
 ///   hold DIRECTORY NAME MODE      waits for the lock, says "held", unlocks when told anything, says "free"
 ///   try DIRECTORY NAME MODE       says "yes" or "no", unlocks when told anything
 ///   meet DIRECTORY NAME MODE      says "ready", when told anything does as try
-///   refuse DIRECTORY NAME WHAT    without WHAT (capabilities, files, space) makes a session and locks NAME, NAME1, NAME2…
+///   refuse DIRECTORY NAME WHAT    without WHAT (capabilities, files, space), or as another one ("user UID GID"), makes a session
+///                                 and locks NAME, NAME1, NAME2…
 ///                                 says the errc and the message of what that throws
 ///   contend DIRECTORY NAME FILE   see contend()
 ///   compete DIRECTORY NAME FILE   see compete()
 ///   wait DIRECTORY NAME MODE      says "ready", and then does as hold
 ///   fence DIRECTORY NAME MODE     waits for the fenced lock, says its token, unlocks when told anything, and again
 ///   draw DIRECTORY NAME MODE      the same, without being told
+///   beside DATABASE NAME WHAT     the same with a fenced lock beside a database, with umask 077; says "yes" or "no" or as refuse
+///   label DIRECTORY NAME TEXT     holds the lock with a label, says "held"
 ///   unfence DIRECTORY NAME WHAT   as refuse with one fenced lock, and then says whether the key is "free" or "held"
 class process {
 public:

@@ -464,6 +464,31 @@ TEST_F(SqliteBehaviour, ReplacedAndRenamedFilesHaveMoved) {
     EXPECT_TRUE(b.moved());
 }
 
+TEST_F(SqliteBehaviour, DatabaseWithoutAFileDoesNotSayWhetherItMoved) {
+    int moved = -1;
+    const connection with_file{file};
+    EXPECT_EQ(sqlite3_file_control(with_file.database, "main", SQLITE_FCNTL_HAS_MOVED, &moved), SQLITE_OK);
+    for (const char* vfs : {"memdb", "unix"}) {
+        const connection c{vfs == std::string{"memdb"} ? file : fs::path{":memory:"}, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs};
+        EXPECT_EQ(sqlite3_file_control(c.database, "main", SQLITE_FCNTL_HAS_MOVED, &moved), SQLITE_NOTFOUND) << vfs;
+    }
+    const connection memory{file, SQLITE_OPEN_READWRITE, "memdb"};
+    EXPECT_EQ(sqlite3_db_filename(memory.database, "main"), file) << "then its name could be asked";
+}
+
+TEST_F(SqliteBehaviour, FileWithoutFcntlLocksDoesNotKnowThatItMoved) {
+    create();
+    for (const char* vfs : {"unix-none", "unix-dotfile"}) {
+        const connection c{file, SQLITE_OPEN_READWRITE, vfs};
+        fs::rename(file, directory / "elsewhere");
+        EXPECT_FALSE(c.moved()) << vfs << ": then the backend need not refuse it";
+        fs::rename(directory / "elsewhere", file);
+    }
+    const connection c{file, SQLITE_OPEN_READWRITE, "unix-excl"};
+    fs::rename(file, directory / "elsewhere");
+    EXPECT_TRUE(c.moved());
+}
+
 TEST_F(SqliteBehaviour, WritersDoNotExcludeReadersInWalMode) {
     create();
     const connection a{file}, b{file};
