@@ -123,7 +123,7 @@ TEST_F(PostgreSQL, ATimedLockCostsOneRoundTripAndACycleTwo) {
     std::size_t statements = 0;
     for (std::size_t at = 0; (at = sent.find("LOG:  ", at)) != std::string::npos; ++at) ++statements;
     EXPECT_EQ(statements, 2U) << sent;  // the acquire, and the head of the closing marker
-    EXPECT_NE(sent.find("execute dlock_1_until"), std::string::npos) << sent;
+    EXPECT_NE(sent.find("execute dlock_2_until"), std::string::npos) << sent;
 }
 
 TEST_F(PostgreSQL, LockingAgainAllocatesNothing) {  // but what libpq allocates for its results
