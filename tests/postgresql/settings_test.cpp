@@ -206,7 +206,8 @@ protected:
                 // A session that the server ends between two statements is a loss, which other tests are for.
                 if (low < 1 && high > 1 && !one.name.starts_with("idle_") && one.name != "transaction_timeout") one.values.insert(one.values.end(), {"1", "10000"});
             } else if (type == "real") {
-                one.values = {field(2), field(3)};
+                // At infinite costs PostgreSQL 15 cannot plan holders() of a set: "could not find pathkey item to sort".
+                one.values = {field(2), field(3).find("e+308") == std::string::npos ? field(3) : "1e10"};
             } else {
                 one.values = {"", "x"};
             }
