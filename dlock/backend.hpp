@@ -61,7 +61,7 @@ enum class lock_state : std::uint8_t {
 
 /// A session that holds a lock, as the server describes it.
 struct holder {
-    std::string session;      ///< the server's own id: a backend's pid, a connection id, a process id
+    std::string session;      ///< the server's own id: a backend's pid, a connection id, a process id; "prepared": of no session
     std::string description;  ///< who that is, as far as the server tells: application, user, host
 };
 

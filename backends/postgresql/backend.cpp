@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -84,6 +85,23 @@ void refuse(connection& on, int backend_pid, const result& answer) {
 
 namespace {
 
+/// Throws when what the server said is about the fence of a lock.
+void refuse_fence(const std::string& fence, const result& failed) {
+    const auto state = failed.sqlstate();
+    std::string what;
+    if (state == sqlstate::read_only_sql_transaction) {
+        what = "dlock: a fenced lock draws from the sequence " + fence +
+               ", which a read-only transaction must not: set default_transaction_read_only = off for this session";
+    } else if (state == sqlstate::undefined_table || state == sqlstate::invalid_schema_name || state == sqlstate::insufficient_privilege ||
+               state == sqlstate::wrong_object_type) {
+        what = "dlock: a fenced lock draws from the sequence " + fence +
+               ": call postgresql::create_fence() once, and grant USAGE on it and on its schema";
+    } else {
+        return;
+    }
+    throw lock_error{errc::unsupported, what.append(": ").append(failed.primary_message()), state};
+}
+
 /// Once; nullopt: the limit has passed, or the lock is not free.
 std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<connection>& on, const statement::request& what,
                                   const std::stop_token& stop) {
@@ -92,8 +110,9 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
     if (answer.ok()) {
         const char said = answer.letter(0);
         if (said == '\0') refuse(*on, what.backend_pid, answer);
-        const fencing_token token{what.fenced ? answer.number(0) : 0};
-        if (what.fenced ? token.value == 0 : said != 't') return std::nullopt;
+        const bool fenced = what.fence != nullptr;
+        const fencing_token token{fenced ? answer.number(0) : 0};
+        if (fenced ? token.value == 0 : said != 't') return std::nullopt;
         if (stop.stop_requested() && !on->serves(session)) {  // a cancel request that was still on its way has ended it
             throw lock_error{errc::lost, "dlock: the session was ended, because the request to stop the wait did not get through in time"};
         }
@@ -111,30 +130,24 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
         throw error;
     }
     const bool timed_out = error.reason() == errc::timed_out;
-    if (prove(*on, what, timed_out && !what.fenced)) return granted();  // a ghost has no token
+    if (prove(*on, what, timed_out && what.fence == nullptr)) return granted();  // a ghost has no token
     if (timed_out) return std::nullopt;
-    if (what.fenced && (error.native() == sqlstate::undefined_table || error.native() == sqlstate::insufficient_privilege)) {
-        throw lock_error{errc::unsupported,
-                         "dlock: a fenced lock draws from the sequence public.dlock_fence: call postgresql::create_fence() once, and "
-                         "grant USAGE on it",
-                         error.native()};
-    }
+    if (what.fence != nullptr) refuse_fence(what.fence, answer);
     if (error.reason() == errc::cancelled && stop.stop_requested()) {
         throw lock_error{errc::cancelled, "dlock: the wait was cancelled", error.native()};
     }
     throw error;
 }
 
-enum class fencing : bool { no, yes };
-
-std::optional<grant> acquire(soci::session& session, const key& key, mode m, scope where, fencing with, const deadline* until,
+/// \param fence  the sequence to draw from; null: without a token
+std::optional<grant> acquire(soci::session& session, const key& key, mode m, scope where, const char* fence, const deadline* until,
                              const std::stop_token& stop) {
     const auto on = ready(session, where);
     if (on->find(key) != nullptr) {
         throw lock_error{errc::already_owned, "dlock: another lock object holds this key on the same session, which owns the lock"};
     }
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
-    if (with == fencing::yes && PQtransactionStatus(on->handle()) != PQTRANS_IDLE) {
+    if (fence != nullptr && PQtransactionStatus(on->handle()) != PQTRANS_IDLE) {
         throw lock_error{errc::unsupported,
                          "dlock: a crash of the server would take back a fencing token that was drawn inside an open transaction: lock "
                          "before the transaction begins"};
@@ -142,7 +155,7 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
     on->reserve_one();
     const connection::stake at_stake{*on};
     statement::request what{key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), {}};
-    what.fenced = with == fencing::yes;
+    what.fence = fence;
     if (until == nullptr) return acquire_once(session, on, what, stop);
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days
     for (bool waited = false;;) {
@@ -163,30 +176,26 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
 }  // namespace
 
 std::optional<grant> advisory::try_acquire(soci::session& session, const key_type& key, mode m) {
-    return acquire(session, key, m, scope::session, fencing::no, nullptr, {});
+    return acquire(session, key, m, scope::session, nullptr, nullptr, {});
 }
 
 std::optional<grant> advisory::acquire_until(soci::session& session, const key_type& key, mode m, deadline until,
                                              const std::stop_token& stop) {
-    return acquire(session, key, m, scope::session, fencing::no, &until, stop);
+    return acquire(session, key, m, scope::session, nullptr, &until, stop);
 }
 
-std::optional<grant> fenced_advisory::try_acquire(soci::session& session, const key_type& key, mode m) {
-    return acquire(session, key, m, scope::session, fencing::yes, nullptr, {});
-}
-
-std::optional<grant> fenced_advisory::acquire_until(soci::session& session, const key_type& key, mode m, deadline until,
-                                                    const std::stop_token& stop) {
-    return acquire(session, key, m, scope::session, fencing::yes, &until, stop);
+std::optional<grant> fencing::acquire(soci::session& session, const key& key, mode m, const char* fence, const deadline* until,
+                                      const std::stop_token& stop) {
+    return postgresql::acquire(session, key, m, scope::session, fence, until, stop);
 }
 
 std::optional<grant> transaction_advisory::try_acquire(soci::session& session, const key_type& key, mode m) {
-    return acquire(session, key, m, scope::transaction, fencing::no, nullptr, {});
+    return acquire(session, key, m, scope::transaction, nullptr, nullptr, {});
 }
 
 std::optional<grant> transaction_advisory::acquire_until(soci::session& session, const key_type& key, mode m, deadline until,
                                                          const std::stop_token& stop) {
-    return acquire(session, key, m, scope::transaction, fencing::no, &until, stop);
+    return acquire(session, key, m, scope::transaction, nullptr, &until, stop);
 }
 
 released advisory::release(soci::session&, const key_type& key, mode m, const grant& granted) noexcept {
@@ -220,19 +229,73 @@ std::vector<holder> advisory_base::holders(soci::session& session, const key_typ
     return holders_of(answer);
 }
 
-void create_fence(soci::session& session) {
+namespace {
+
+/// As SQL writes a name whatever it contains.
+std::string quoted(std::string_view name) {
+    std::string text{'"'};
+    for (const char c : name) text.append(c == '"' ? 2 : 1, c);
+    return text + '"';
+}
+
+/// Of the sequence, if it is there.
+result look_at_fence(connection& on, const std::string& fence) {
+    const char* const values[]{fence.c_str()};
+    result answer{PQexecParams(on.handle(), sql::is_fence, 1, nullptr, values, nullptr, nullptr, 0)};
+    if (!answer.ok()) throw error_from(answer, on.handle());
+    return answer;
+}
+
+/// Not IF NOT EXISTS, which tells of it on the user's stderr. An error leaves an open transaction as it was.
+void create_sequence(connection& on, const std::string& fence) {
+    const bool inside = PQtransactionStatus(on.handle()) != PQTRANS_IDLE;
+    const std::string sql = "CREATE SEQUENCE " + fence;
+    const connection::own_statements quiet{on};
+    const result answer{PQexec(on.handle(), (inside ? sql::savepoint + sql + sql::keep_all : sql).c_str())};
+    if (answer.ok()) return;
+    const auto error = error_from(answer, on.handle());
+    if (inside) (void)statement::recover_transaction(on);
+    // Of two that create it at once, one fails, and that is as good.
+    if (error.native() == sqlstate::unique_violation || error.native() == sqlstate::duplicate_table) return;
+    const bool no_right = error.native() == sqlstate::insufficient_privilege;
+    const bool no_schema = error.native() == sqlstate::invalid_schema_name;
+    const bool read_only = error.native() == sqlstate::read_only_sql_transaction;
+    if (!no_right && !no_schema && !read_only) throw error;
+    throw lock_error{errc::unsupported,
+                     "dlock: create_fence() cannot create the sequence " + fence + ": " +
+                         (no_right    ? "it needs CREATE on the schema: "
+                          : no_schema ? "create the schema first: "
+                                      : "the session is read-only (default_transaction_read_only): ") +
+                         std::string{answer.primary_message()},
+                     error.native()};
+}
+
+}  // namespace
+
+void create_fence(soci::session& session, std::string_view schema) {
+    if (schema.empty() || schema.find('\0') != schema.npos) throw std::invalid_argument{"dlock: the name of a schema is empty or has a NUL"};
     const auto on = ready(session, scope::session);
-    const result answer{PQexec(on->handle(), sql::create_fence)};
-    // "if not exists" is not atomic: of two that create it at once, one fails, and that is as good
-    if (!answer.ok() && answer.sqlstate() != sqlstate::unique_violation && answer.sqlstate() != sqlstate::duplicate_table) {
-        throw error_from(answer, on->handle());
+    const auto fence = quoted(schema) + ".dlock_fence";
+    auto found = look_at_fence(*on, fence);
+    if (found.rows() == 0) {
+        create_sequence(*on, fence);
+        found = look_at_fence(*on, fence);
     }
-    const result check{PQexec(on->handle(), sql::is_fence)};
-    if (!check.ok()) throw error_from(check, on->handle());
-    if (!check.is_true(0)) {
-        throw lock_error{errc::unsupported,
-                         "dlock: the sequence public.dlock_fence is no fence: its numbers must rise from 1 or more, with CACHE 1 and NO CYCLE, and logged"};
+    if (found.is_true(0)) return;
+    throw lock_error{errc::unsupported, "dlock: the sequence " + fence +
+                                            " is no fence: its numbers must rise from 1 or more, with CACHE 1 and NO CYCLE, and logged"};
+}
+
+void set_label(soci::session& session, std::string_view label) {
+    if (label.find('\0') != label.npos) throw std::invalid_argument{"dlock: a label has a NUL"};
+    const auto on = ready(session, scope::session);
+    if (PQtransactionStatus(on->handle()) != PQTRANS_IDLE) {
+        throw lock_error{errc::unsupported, "dlock: set_label() needs a session outside a transaction"};
     }
+    const std::string text{label};
+    const char* const values[]{text.c_str()};
+    const result answer{PQexecParams(on->handle(), sql::set_label, 1, nullptr, values, nullptr, nullptr, 0)};
+    if (!answer.ok()) throw error_from(answer, on->handle());
 }
 
 void assume_session_pooling(soci::session& session) { connection::of(session)->assume_session_pooling(); }

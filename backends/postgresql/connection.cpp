@@ -13,6 +13,7 @@
 
 #include <dlock/error.hpp>
 #include <dlock/postgresql/error.hpp>
+#include <dlock/postgresql/look_alike.hpp>
 #include <dlock/postgresql/result.hpp>
 #include <dlock/postgresql/set_statement.hpp>
 #include <dlock/postgresql/statement.hpp>
@@ -94,7 +95,7 @@ bool connection::scrub(soci::session& session) noexcept {
     if (handle == nullptr || has_ended(handle)) return false;
     const auto* const at = events::find(handle);
     if (PQtransactionStatus(handle) != PQTRANS_IDLE) (void)result{PQexec(handle, "ROLLBACK")};
-    const auto unlock_all = [&] { return result{PQexec(handle, "SELECT pg_advisory_unlock_all()")}.ok(); };
+    const auto unlock_all = [&] { return result{PQexec(handle, "SELECT pg_catalog.pg_advisory_unlock_all()")}.ok(); };
     // Twice: somebody's cancel may have come for what was done before.
     const bool unlocked = at == nullptr || (*at)->held_.empty() || unlock_all() || unlock_all();
     const bool clean = unlocked && PQtransactionStatus(handle) == PQTRANS_IDLE;
@@ -160,16 +161,13 @@ void connection::preflight() {
     const result answer{PQexec(handle_, sql::preflight)};
     if (!answer.ok() || answer.rows() != 1) throw error_from(answer, handle_);
     in_recovery_ = answer.is_true(1);
-    locks_nothing_ = answer.is_true(2);
+    locks_nothing_ = why_it_excludes_nobody(answer.is_null(2) ? "" : answer.text(0, 2), answer.is_null(3) ? "" : answer.text(0, 3));
     server_pid_ = answer.integer(0);
 }
 
 int connection::any_backend_pid() {
     preflight();
-    if (locks_nothing_) {
-        throw lock_error{errc::unsupported,
-                         "dlock: CockroachDB has the advisory lock functions, but they lock nothing: lock a row of a table instead"};
-    }
+    if (locks_nothing_ != nullptr) throw lock_error{errc::unsupported, locks_nothing_};
     if (in_recovery_) {
         server_pid_ = 0;  // ask again next time: a standby that is promoted keeps its connections
         throw lock_error{errc::unsupported,

@@ -168,7 +168,7 @@ private:
     bool always_kept_ = false;
     int server_pid_ = 0;  ///< 0 before the preflight
     bool in_recovery_ = false;
-    bool locks_nothing_ = false;
+    const char* locks_nothing_ = nullptr;  ///< why, on a server whose locks exclude nobody
     bool session_pooling_ = false;
     bool own_ = false;
     std::uint64_t prepared_ = 0;

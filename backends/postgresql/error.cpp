@@ -5,6 +5,14 @@
 #include <string>
 
 namespace dlock::postgresql {
+namespace {
+
+/// What a server says that has PostgreSQL's protocol and not its advisory locks.
+bool lacks_functions(std::string_view state) noexcept {
+    return state == sqlstate::feature_not_supported || state == sqlstate::undefined_function;
+}
+
+}  // namespace
 
 errc reason_of(std::string_view state, const PGconn* connection) noexcept {
     // When a server dies between two statements libpq may know only that it could not send, and call the connection good.
@@ -17,16 +25,21 @@ errc reason_of(std::string_view state, const PGconn* connection) noexcept {
     if (state == sqlstate::query_canceled) return errc::cancelled;
     if (state == sqlstate::deadlock_detected) return errc::deadlock;
     if (state == sqlstate::out_of_memory) return errc::exhausted;
-    if (state == sqlstate::in_failed_transaction) return errc::unsupported;
+    if (state == sqlstate::in_failed_transaction || lacks_functions(state)) return errc::unsupported;
     return errc::server_error;
+}
+
+const char* advice_for(errc reason, std::string_view state) noexcept {
+    if (reason == errc::exhausted) return "the server's lock table is full (max_locks_per_transaction): ";
+    if (reason == errc::cancelled) return "the wait was ended by a cancel request or by statement_timeout: ";
+    if (lacks_functions(state)) return "this server does not have PostgreSQL's advisory locks, or not all that dlock asks of them: ";
+    return "";
 }
 
 lock_error error_from(const result& failed, const PGconn* connection) {
     const auto state = failed.sqlstate();
     const auto reason = reason_of(state, connection);
-    std::string what = "dlock: ";
-    if (reason == errc::exhausted) what += "the server's lock table is full (max_locks_per_transaction): ";
-    if (reason == errc::cancelled) what += "the wait was ended by a cancel request or by statement_timeout: ";
+    std::string what = std::string{"dlock: "} + advice_for(reason, state);
     what += connection != nullptr ? PQerrorMessage(connection) : "the connection is closed";
     while (what.ends_with('\n')) what.pop_back();
     return {reason, what, state};

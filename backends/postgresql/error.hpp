@@ -24,10 +24,18 @@ inline constexpr std::string_view in_failed_transaction = "25P02";
 inline constexpr std::string_view undefined_table = "42P01";
 inline constexpr std::string_view insufficient_privilege = "42501";
 inline constexpr std::string_view duplicate_table = "42P07";
+inline constexpr std::string_view feature_not_supported = "0A000";
+inline constexpr std::string_view undefined_function = "42883";
+inline constexpr std::string_view read_only_sql_transaction = "25006";
+inline constexpr std::string_view invalid_schema_name = "3F000";
+inline constexpr std::string_view wrong_object_type = "42809";
 inline constexpr std::string_view unique_violation = "23505";
 }  // namespace sqlstate
 
 [[nodiscard]] errc reason_of(std::string_view sqlstate, const PGconn* connection) noexcept;
+
+/// What to say in front of the server's own words, where they do not say what to do.
+[[nodiscard]] const char* advice_for(errc reason, std::string_view sqlstate) noexcept;
 
 [[nodiscard]] lock_error error_from(const result& failed, const PGconn* connection);
 

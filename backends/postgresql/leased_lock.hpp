@@ -28,8 +28,12 @@ struct leasing {
 
 struct leasing_advisory : advisory, leasing {};
 struct leasing_fenced_advisory : fenced_advisory, leasing {};
+template <detail::fixed_string Schema>
+struct leasing_fenced_advisory_in : fenced_advisory_in<Schema>, leasing {};
 
 using leased_lock = basic_leased_lock<leasing_advisory, hashed_key>;
 using leased_fenced_lock = basic_leased_lock<leasing_fenced_advisory, hashed_key>;
+template <detail::fixed_string Schema>
+using leased_fenced_lock_in = basic_leased_lock<leasing_fenced_advisory_in<Schema>, hashed_key>;
 
 }  // namespace dlock::postgresql

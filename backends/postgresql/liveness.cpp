@@ -24,8 +24,8 @@ void say_nothing(void*, const PGresult*) {}
 
 /// Of those settings that this server knows.
 result set(connection& on, const std::string& settings) {
-    const std::string sql = "SELECT set_config(name, value, false) FROM (VALUES " + settings +
-                            ") AS wanted (name, value) WHERE name IN (SELECT name FROM pg_settings)";
+    const std::string sql = "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES " + settings +
+                            ") AS wanted (name, value) WHERE pg_catalog.current_setting(name, true) IS NOT NULL";
     result answer{PQexec(on.handle(), sql.c_str())};
     if (!answer.ok()) throw error_from(answer, on.handle());
     return answer;

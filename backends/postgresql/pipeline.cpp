@@ -28,8 +28,8 @@ namespace {
 
 /// The time limits of a role or a database are for statements and sessions of users.
 constexpr const char* without_limits =
-    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout', "
-    "'idle_session_timeout', 'idle_in_transaction_session_timeout')";
+    "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.unnest(ARRAY['statement_timeout', 'lock_timeout', 'transaction_timeout', "
+    "'idle_session_timeout', 'idle_in_transaction_session_timeout']) AS limits (name) WHERE pg_catalog.current_setting(name, true) IS NOT NULL";
 
 void say_nothing(void*, const PGresult*) {}
 
@@ -40,9 +40,10 @@ std::string with_pid(std::string_view sql, int pid) {
 }
 
 lock_error error_of(const result& failed, const PGconn* handle) {
-    std::string what = std::string{"dlock: "} + failed.message();
+    const auto reason = reason_of(failed.sqlstate(), handle);
+    std::string what = std::string{"dlock: "} + advice_for(reason, failed.sqlstate()) + failed.message();
     while (what.ends_with('\n')) what.pop_back();
-    return {reason_of(failed.sqlstate(), handle), what, failed.sqlstate()};
+    return {reason, what, failed.sqlstate()};
 }
 
 }  // namespace
@@ -110,9 +111,9 @@ private:
     };
     /// They carry a version: the text behind a name never changes.
     static prepared of(kind what, dlock::mode m, space s, bool direct = true) noexcept {
-        static constexpr std::array try_names{"dlock_p1_try", "dlock_p1_try_pair", "dlock_p1_try_shared", "dlock_p1_try_shared_pair"};
-        static constexpr std::array release_names{"dlock_p1_release", "dlock_p1_release_pair", "dlock_p1_release_shared",
-                                                  "dlock_p1_release_shared_pair"};
+        static constexpr std::array try_names{"dlock_p2_try", "dlock_p2_try_pair", "dlock_p2_try_shared", "dlock_p2_try_shared_pair"};
+        static constexpr std::array release_names{"dlock_p2_release", "dlock_p2_release_pair", "dlock_p2_release_shared",
+                                                  "dlock_p2_release_shared_pair"};
         const auto at = sql::try_alone.index(m, s);
         if (what == kind::try_acquire) return {try_names[at], direct ? sql::try_direct.at(m, s) : sql::try_alone.at(m, s)};
         return {release_names[at], direct ? sql::release_direct.at(m, s) : sql::release_alone.at(m, s)};

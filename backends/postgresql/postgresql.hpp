@@ -23,6 +23,9 @@ namespace dlock::postgresql {
 
 using lock = basic_lock<advisory, hashed_key>;
 using fenced_lock = basic_lock<fenced_advisory, hashed_key>;
+/// One whose sequence is in another schema than public.
+template <detail::fixed_string Schema>
+using fenced_lock_in = basic_lock<fenced_advisory_in<Schema>, hashed_key>;
 using transaction_lock = basic_transaction_lock<transaction_advisory, hashed_key>;
 
 }  // namespace dlock::postgresql

@@ -29,6 +29,11 @@ public:
     [[nodiscard]] bool is_sync() const noexcept { return PQresultStatus(result_.get()) == PGRES_PIPELINE_SYNC; }
     [[nodiscard]] bool is_aborted() const noexcept { return PQresultStatus(result_.get()) == PGRES_PIPELINE_ABORTED; }
     [[nodiscard]] const char* message() const noexcept { return PQresultErrorMessage(result_.get()); }
+    /// The server's sentence alone, in one line.
+    [[nodiscard]] std::string_view primary_message() const noexcept {
+        const char* const said = PQresultErrorField(result_.get(), PG_DIAG_MESSAGE_PRIMARY);
+        return said != nullptr ? said : std::string_view{};
+    }
     [[nodiscard]] int rows() const noexcept { return PQntuples(result_.get()); }
     [[nodiscard]] int columns() const noexcept { return PQnfields(result_.get()); }
     [[nodiscard]] bool is_null(int column) const noexcept { return rows() == 0 || PQgetisnull(result_.get(), 0, column) != 0; }

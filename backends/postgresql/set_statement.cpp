@@ -76,7 +76,7 @@ constexpr auto names_of() {
             if constexpr (decltype(s)::value == space::pair) return sql::fixed_string{"_pair"};
             else return sql::fixed_string{""};
         };
-        return sql::fixed_string{"dlock_1_"} + Operation + suffix() + space_suffix();
+        return sql::fixed_string{"dlock_2_"} + Operation + suffix() + space_suffix();
     }};
 }
 

@@ -3,10 +3,15 @@
 //
 // Every statement this backend sends, assembled at compile time; tests/postgresql holds them word for word.
 //
-// Parameters: $1 the key's 64 bits, $2 lock_timeout as text, $3 the backend pid that must serve us (inside a transaction, 0: any).
+// Parameters: $1 the key's 64 bits, $2 lock_timeout as text, $3 the backend pid that must serve us (inside a transaction, 0: any),
+// $4 the sequence of a fenced lock.
 // An acquiring statement answers in one row: whether the lock was granted (NULL: refused before it was asked for) and,
 // inside a transaction, the backend pid and the isolation level, which say why it was refused.
 //
+//  - Every function, operator, type and relation is qualified, because whoever may create one in a schema of the search_path,
+//    or a temporary relation, would otherwise decide what is locked. No IN, LIKE, BETWEEN, NULLIF, CASE with a value, IS
+//    DISTINCT FROM: they look operators up by name. COALESCE, GREATEST, LEAST, EXTRACT, DISTINCT and ORDER BY do not.
+//    https://www.postgresql.org/docs/current/typeconv-func.html
 //  - The pid is compared before the lock is asked for: behind a pooler that shares sessions nothing gets locked.
 //  - CASE is the only form whose order of evaluation is documented; so the limit is set strictly before the lock waits.
 //    https://www.postgresql.org/docs/current/sql-expressions.html#SYNTAX-EXPRESS-EVAL
@@ -44,9 +49,10 @@ enum class place : std::uint8_t { alone, in_transaction };
 template <space Space>
 constexpr auto key_arguments() {
     if constexpr (Space == space::bigint) {
-        return fixed_string{"($1::int8)"};
+        return fixed_string{"($1::pg_catalog.int8)"};
     } else {
-        return fixed_string{"(($1::int8 >> 32)::int4, (($1::int8 << 32) >> 32)::int4)"};
+        return fixed_string{"(($1::pg_catalog.int8 OPERATOR(pg_catalog.>>) 32)::pg_catalog.int4, "
+                            "(($1::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.>>) 32)::pg_catalog.int4)"};
     }
 }
 
@@ -61,43 +67,45 @@ constexpr auto lock_suffix() {
     }
 }
 
+inline constexpr fixed_string if_served_by_us{"SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 THEN "};
+
 template <place Place, std::size_t N>
 constexpr auto guarded(const fixed_string<N>& granted) {
     if constexpr (Place == place::alone) {
-        return fixed_string{"SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "} + granted + fixed_string{" END"};
+        return if_served_by_us + granted + fixed_string{" END"};
     } else {
-        return fixed_string{"SELECT CASE WHEN $3::int4 IN (0, pg_backend_pid()) "
-                            "AND current_setting('transaction_isolation') LIKE 'read%' THEN "} +
+        return fixed_string{"SELECT CASE WHEN $3::pg_catalog.int4 OPERATOR(pg_catalog.=) ANY (ARRAY[0, pg_catalog.pg_backend_pid()]) "
+                            "AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.~~) 'read%' THEN "} +
                granted +
-               fixed_string{" END, pg_backend_pid(), current_setting('transaction_isolation')"};
+               fixed_string{" END, pg_catalog.pg_backend_pid(), pg_catalog.current_setting('transaction_isolation')"};
     }
 }
 
 template <scope Scope, place Place, mode Mode, space Space>
 constexpr auto try_acquire() {
-    return guarded<Place>(fixed_string{"pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>());
+    return guarded<Place>(fixed_string{"pg_catalog.pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>());
 }
 
 /// Waits for as long as the session's lock_timeout says, which is for ever where nobody has set it.
 template <mode Mode, space Space>
 constexpr auto acquire() {
-    return guarded<place::alone>(fixed_string{"pg_"} + lock_suffix<scope::session, Mode>() + key_arguments<Space>() +
+    return guarded<place::alone>(fixed_string{"pg_catalog.pg_"} + lock_suffix<scope::session, Mode>() + key_arguments<Space>() +
                                  fixed_string{" IS NOT NULL"});
 }
 
 template <scope Scope, place Place, mode Mode, space Space>
 constexpr auto acquire_until() {
-    constexpr auto wait = fixed_string{"pg_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() + fixed_string{" IS NOT NULL"};
-    constexpr auto limited = fixed_string{"WHEN set_config('lock_timeout', $2, true) IS NOT NULL THEN "};
+    constexpr auto wait = fixed_string{"pg_catalog.pg_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() + fixed_string{" IS NOT NULL"};
+    constexpr auto limited = fixed_string{"WHEN pg_catalog.set_config('lock_timeout', $2, true) IS NOT NULL THEN "};
     if constexpr (Place == place::alone) {  // a free lock, the common case, does not pay for the setting, which ends by itself
-        return guarded<Place>(fixed_string{"CASE WHEN pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() +
+        return guarded<Place>(fixed_string{"CASE WHEN pg_catalog.pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() +
                               fixed_string{" THEN true "} + limited + wait + fixed_string{" END"});
     } else if constexpr (Scope == scope::session) {  // the setting ends with the savepoint
         return guarded<Place>(fixed_string{"CASE "} + limited + wait + fixed_string{" END"});
     } else {  // a transaction-level lock does not survive ROLLBACK TO SAVEPOINT, so the statement puts the setting back
         return guarded<Place>(fixed_string{"CASE "} + limited + fixed_string{"CASE WHEN "} + wait +
-                              fixed_string{" THEN set_config('lock_timeout', before, true) IS NOT NULL END END"}) +
-               fixed_string{" FROM (SELECT current_setting('lock_timeout') AS before OFFSET 0) AS setting"};
+                              fixed_string{" THEN pg_catalog.set_config('lock_timeout', before, true) IS NOT NULL END END"}) +
+               fixed_string{" FROM (SELECT pg_catalog.current_setting('lock_timeout') AS before OFFSET 0) AS setting"};
     }
 }
 
@@ -113,50 +121,64 @@ constexpr auto acquire_until() {
 template <std::size_t N>
 constexpr auto fenced(const fixed_string<N>& granted) {
     return guarded<place::alone>(
-        fixed_string{"CASE WHEN set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
-                     "ELSE current_setting('synchronous_commit') END, true) IS NOT NULL THEN coalesce(CASE WHEN "} +
+        fixed_string{"CASE WHEN pg_catalog.set_config('synchronous_commit', "
+                     "CASE WHEN pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off' THEN 'on' "
+                     "ELSE pg_catalog.current_setting('synchronous_commit') END, true) IS NOT NULL THEN coalesce(CASE WHEN "} +
         granted +
-        fixed_string{" THEN CASE WHEN nextval('public.dlock_fence') IS NOT NULL THEN CASE WHEN CASE WHEN pg_current_wal_flush_lsn() < "
-                     "pg_current_wal_insert_lsn() THEN pg_logical_emit_message(true, 'dlock', '') ELSE '0/0' END IS NOT NULL THEN "
-                     "greatest(currval('public.dlock_fence'), 1) END END END, 0) END"});
+        fixed_string{" THEN CASE WHEN pg_catalog.nextval($4::pg_catalog.regclass) IS NOT NULL THEN CASE WHEN "
+                     "CASE WHEN pg_catalog.pg_current_wal_flush_lsn() OPERATOR(pg_catalog.<) pg_catalog.pg_current_wal_insert_lsn() "
+                     "THEN pg_catalog.pg_logical_emit_message(true, 'dlock', '') ELSE '0/0' END IS NOT NULL THEN "
+                     "greatest(pg_catalog.currval($4::pg_catalog.regclass), 1) END END END, 0) END"});
 }
 
 template <mode Mode, space Space>
 constexpr auto try_fenced() {
-    return fenced(fixed_string{"pg_try_"} + lock_suffix<scope::session, Mode>() + key_arguments<Space>());
+    return fenced(fixed_string{"pg_catalog.pg_try_"} + lock_suffix<scope::session, Mode>() + key_arguments<Space>());
 }
 
 template <mode Mode, space Space>
 constexpr auto until_fenced() {
-    return fenced(fixed_string{"CASE WHEN set_config('lock_timeout', $2, true) IS NOT NULL THEN pg_"} + lock_suffix<scope::session, Mode>() +
+    return fenced(fixed_string{"CASE WHEN pg_catalog.set_config('lock_timeout', $2, true) IS NOT NULL THEN pg_catalog.pg_"} + lock_suffix<scope::session, Mode>() +
                   key_arguments<Space>() + fixed_string{" IS NOT NULL END"});
 }
 
 template <mode Mode>
 constexpr auto unlock_function() {
-    if constexpr (Mode == mode::exclusive) return fixed_string{"pg_advisory_unlock"};
-    else return fixed_string{"pg_advisory_unlock_shared"};
+    if constexpr (Mode == mode::exclusive) return fixed_string{"pg_catalog.pg_advisory_unlock"};
+    else return fixed_string{"pg_catalog.pg_advisory_unlock_shared"};
 }
 
 template <mode Mode, space Space>
 constexpr auto release() {
-    return fixed_string{"SELECT CASE WHEN pg_backend_pid() = $3::int4 THEN "} + unlock_function<Mode>() + key_arguments<Space>() +
-           fixed_string{" END"};
+    return if_served_by_us + unlock_function<Mode>() + key_arguments<Space>() + fixed_string{" END"};
 }
 
+template <space Space>
+constexpr auto objsubid() {
+    if constexpr (Space == space::bigint) return fixed_string{"1"};
+    else return fixed_string{"2"};
+}
+
+/// Of rows of pg_locks: advisory locks of this session in the mode.
 template <mode Mode, space Space>
-constexpr auto held_here() {
-    constexpr auto objsubid = [] {
-        if constexpr (Space == space::bigint) return fixed_string{"1"};
-        else return fixed_string{"2"};
-    }();
+constexpr auto is_own() {
     constexpr auto name = [] {
         if constexpr (Mode == mode::exclusive) return fixed_string{"ExclusiveLock"};
         else return fixed_string{"ShareLock"};
     }();
-    return fixed_string{"(SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted AND objsubid = "} +
-           objsubid + fixed_string{" AND mode = '"} + name +
-           fixed_string{"' AND ((classid::int8 << 32) | objid::int8) = $1::int8 OFFSET 0) AS ghost"};
+    return fixed_string{"locktype OPERATOR(pg_catalog.=) 'advisory' AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND granted "
+                        "AND objsubid OPERATOR(pg_catalog.=) "} +
+           objsubid<Space>() + fixed_string{" AND mode OPERATOR(pg_catalog.=) '"} + name + fixed_string{"'"};
+}
+
+/// The key of a row of pg_locks.
+inline constexpr fixed_string locked_key{
+    "((classid::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.|) objid::pg_catalog.int8)"};
+
+template <mode Mode, space Space>
+constexpr auto held_here() {
+    return fixed_string{"(SELECT 1 FROM pg_catalog.pg_locks WHERE "} + is_own<Mode, Space>() + fixed_string{" AND "} + locked_key +
+           fixed_string{" OPERATOR(pg_catalog.=) $1::pg_catalog.int8 OFFSET 0) AS ghost"};
 }
 
 /// One row when the session holds the lock after all, none when it does not.
@@ -171,30 +193,44 @@ constexpr auto release_ghost() {
     return fixed_string{"SELECT "} + unlock_function<Mode>() + key_arguments<Space>() + fixed_string{" FROM "} + held_here<Mode, Space>();
 }
 
-/// Who holds $1 in this database. pg_stat_activity hides the host of other users' sessions.
+/// Rows of who holds advisory locks in this database; the keys are still to be chosen. pg_stat_activity hides the host of other
+/// users' sessions. A prepared transaction has no session, and its locks have no pid; its lock on its own id leads to it.
+/// https://www.postgresql.org/docs/current/view-pg-prepared-xacts.html
 template <space Space>
-constexpr auto holders() {
-    constexpr auto objsubid = [] {
-        if constexpr (Space == space::bigint) return fixed_string{"1"};
-        else return fixed_string{"2"};
-    }();
-    return fixed_string{"SELECT l.pid, concat_ws(' ', nullif(a.application_name, ''), a.usename || '@' || coalesce(host(a.client_addr), 'local')) "
-                        "FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid "
-                        "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = "} +
-           objsubid +
-           fixed_string{" AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-                        "AND ((l.classid::int8 << 32) | l.objid::int8) = $1::int8 ORDER BY l.pid"};
+constexpr auto holding() {
+    return fixed_string{"coalesce(l.pid::pg_catalog.text, 'prepared'), CASE WHEN l.pid IS NULL "
+                        "THEN (SELECT pg_catalog.concat_ws(' ', 'prepared transaction', pg_catalog.quote_literal(p.gid), 'of', p.owner) "
+                        "FROM pg_catalog.pg_locks AS t JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction OPERATOR(pg_catalog.=) t.transactionid "
+                        "WHERE t.pid IS NULL AND t.virtualtransaction OPERATOR(pg_catalog.=) l.virtualtransaction LIMIT 1) "
+                        "ELSE pg_catalog.concat_ws(' ', CASE WHEN a.application_name OPERATOR(pg_catalog.<>) '' THEN a.application_name END, "
+                        "a.usename OPERATOR(pg_catalog.||) '@' OPERATOR(pg_catalog.||) coalesce(pg_catalog.host(a.client_addr), 'local')) END, "
+                        "l.pid FROM pg_catalog.pg_locks AS l "
+                        "LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid OPERATOR(pg_catalog.=) l.pid "
+                        "WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.granted AND l.objsubid OPERATOR(pg_catalog.=) "} +
+           objsubid<Space>() +
+           fixed_string{" AND l.database OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database "
+                        "WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) AND "} +
+           locked_key;
 }
 
-/// What create_fence() executes, and what an administrator may execute instead. Users of fenced locks need USAGE on it.
-inline constexpr const char* create_fence = "CREATE SEQUENCE IF NOT EXISTS public.dlock_fence";
-/// With a cache each session has numbers of its own in advance, and a later holder may get a smaller one; an unlogged sequence
-/// begins anew after a crash.
+/// Who holds $1.
+template <space Space>
+constexpr auto holders() {
+    return fixed_string{"SELECT "} + holding<Space>() + fixed_string{" OPERATOR(pg_catalog.=) $1::pg_catalog.int8 ORDER BY l.pid"};
+}
+
+/// Of the sequence $1, when it is there: whether it is a fence. With a cache each session has numbers of its own in advance, and
+/// a later holder may get a smaller one; an unlogged sequence begins anew after a crash.
 /// https://www.postgresql.org/docs/current/sql-createsequence.html
 inline constexpr const char* is_fence =
-    "SELECT seqcache = 1 AND NOT seqcycle AND seqincrement > 0 AND seqmin > 0 AND relpersistence = 'p' FROM pg_sequence "
-    "JOIN pg_class ON pg_class.oid = seqrelid WHERE seqrelid = 'public.dlock_fence'::regclass";
-inline constexpr const char* preflight = "SELECT pg_backend_pid(), pg_is_in_recovery(), version() LIKE '%CockroachDB%'";
+    "SELECT seqcache OPERATOR(pg_catalog.=) 1 AND NOT seqcycle AND seqincrement OPERATOR(pg_catalog.>) 0 AND seqmin OPERATOR(pg_catalog.>) 0 "
+    "AND relpersistence OPERATOR(pg_catalog.=) 'p' FROM pg_catalog.pg_sequence "
+    "JOIN pg_catalog.pg_class ON pg_class.oid OPERATOR(pg_catalog.=) seqrelid "
+    "WHERE seqrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)";
+inline constexpr const char* preflight =
+    "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), pg_catalog.version(), "
+    "pg_catalog.current_setting('yb_enable_advisory_locks', true)";
+inline constexpr const char* set_label = "SELECT pg_catalog.set_config('application_name', $1, false)";
 inline constexpr const char* savepoint = "SAVEPOINT dlock; ";
 /// A session-level lock survives this, a setting does not.
 inline constexpr const char* keep_lock_only = "; ROLLBACK TO SAVEPOINT dlock; RELEASE SAVEPOINT dlock";
@@ -241,7 +277,7 @@ inline constexpr table until_fenced_alone{[](auto m, auto s) { return until_fenc
 inline constexpr table release_alone{[](auto m, auto s) { return release<m.value, s.value>(); }};
 /// On a connection of dlock's own that is direct: nothing can put another backend behind it, and nobody sets limits on it.
 inline constexpr table try_direct{[](auto m, auto s) {
-    return fixed_string{"SELECT pg_try_"} + lock_suffix<scope::session, m.value>() + key_arguments<s.value>();
+    return fixed_string{"SELECT pg_catalog.pg_try_"} + lock_suffix<scope::session, m.value>() + key_arguments<s.value>();
 }};
 inline constexpr table release_direct{[](auto m, auto s) { return fixed_string{"SELECT "} + unlock_function<m.value>() + key_arguments<s.value>(); }};
 inline constexpr table try_in_transaction{

@@ -50,12 +50,13 @@ public:
         return *this;
     }
 
-    /// `sql` with its parameters from `$first` on replaced by values.
+    /// `sql` with its parameters from `$first` on replaced by values, as many as there are.
     written& append(std::string_view sql, char first, std::initializer_list<const char*> values) noexcept {
         for (auto at = sql.find('$'); at != sql.npos; at = sql.find('$')) {
             const char number = sql[at + 1];
-            append(sql.substr(0, number < first ? at + 2 : at));
-            if (number >= first) append("'").append(values.begin()[number - first]).append("'");
+            const bool replaced = number >= first && number < first + static_cast<int>(values.size());
+            append(sql.substr(0, replaced ? at : at + 2));
+            if (replaced) append("'").append(values.begin()[number - first]).append("'");
             sql.remove_prefix(at + 2);
         }
         return append(sql);
@@ -64,7 +65,7 @@ public:
     [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
 
 private:
-    static constexpr std::size_t capacity = 1023;
+    static constexpr std::size_t capacity = 1535;
     static_assert(sql::longest + 200 < capacity, "with three values and a savepoint around it");
 
     std::array<char, capacity + 1> text_;
@@ -85,7 +86,7 @@ constexpr auto names_of() {
             if constexpr (decltype(s)::value == space::pair) return sql::fixed_string{"_pair"};
             else return sql::fixed_string{""};
         };
-        return sql::fixed_string{"dlock_1_"} + Operation + mode_suffix() + space_suffix();
+        return sql::fixed_string{"dlock_2_"} + Operation + mode_suffix() + space_suffix();
     }};
 }
 
@@ -103,8 +104,8 @@ struct prepared {
             case operation::acquire: is(names_of<"lock">(), sql::acquire_alone, 1); break;
             case operation::acquire_until: is(names_of<"until">(), sql::until_alone, 2); break;
             case operation::release: is(names_of<"release">(), sql::release_alone, 1); break;
-            case operation::try_fenced: is(names_of<"try_fenced">(), sql::try_fenced_alone, 1); break;
-            case operation::until_fenced: is(names_of<"until_fenced">(), sql::until_fenced_alone, 2); break;
+            case operation::try_fenced: is(names_of<"try_fenced">(), sql::try_fenced_alone, 4); break;
+            case operation::until_fenced: is(names_of<"until_fenced">(), sql::until_fenced_alone, 4); break;
         }
     }
 
@@ -115,16 +116,20 @@ struct prepared {
 };
 
 /// An error of the preparation is the answer.
-result run_prepared(connection& on, const prepared& statement, const postgresql::key& key, const char* limit, const std::stop_token& stop) {
+result run_prepared(connection& on, const prepared& statement, const postgresql::key& key, const char* limit, const char* fence,
+                    const std::stop_token& stop) {
     const binary_of bits{key.bits};
-    const char* const values[]{bits.data(), limit};
-    constexpr int lengths[]{sizeof key.bits, 0};
-    constexpr int formats[]{1, 0};
+    const char* const values[]{bits.data(), limit, nullptr, fence};
+    constexpr int lengths[]{sizeof key.bits, 0, 0, 0};
+    constexpr int formats[]{1, 0, 0, 0};
+    /// A fenced statement has a gap in its parameters, where the pid is written into it, and the server asks for its type.
+    constexpr Oid int8 = 20, text = 25, int4 = 23, regclass = 2205;
+    constexpr Oid types[]{int8, text, int4, regclass};
     for (bool again = true;; again = false) {
         if (!on.is_prepared(statement.index)) {
-            written text;
-            text.append(statement.text, '3', {text_of{on.known_backend_pid()}.c_str()});
-            result preparation{PQprepare(on.handle(), statement.name, text.c_str(), 0, nullptr)};
+            written sql;
+            sql.append(statement.text, '3', {text_of{on.known_backend_pid()}.c_str()});
+            result preparation{PQprepare(on.handle(), statement.name, sql.c_str(), fence != nullptr ? statement.parameters : 0, types)};
             if (!preparation.ok() && preparation.sqlstate() != sqlstate::duplicate_statement) return preparation;
             on.set_prepared(statement.index);
         }
@@ -145,11 +150,12 @@ result with_key(connection& on, const char* sql, const postgresql::key& key) noe
 
 result acquire(connection& on, const request& what, const std::stop_token& stop) {
     const connection::own_statements quiet{on};
-    const auto& [key, m, where, pid, limit, override_lock_timeout, fenced] = what;
+    const auto& [key, m, where, pid, limit, override_lock_timeout, fence] = what;
     if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) {
-        const auto run = [&, m = m, &key = key](operation o, const char* lock_timeout) {  // clang 14 captures no bindings
-            return run_prepared(on, {o, m, key.space}, key, lock_timeout, stop);
+        const auto run = [&, m = m, &key = key, fence = fence](operation o, const char* lock_timeout) {  // clang 14 captures no bindings
+            return run_prepared(on, {o, m, key.space}, key, lock_timeout, fence, stop);
         };
+        const bool fenced = fence != nullptr;
         if (!limit) return run(fenced ? operation::try_fenced : operation::try_acquire, nullptr);
         if (!override_lock_timeout && !fenced) return run(operation::acquire, nullptr);
         return run(fenced ? operation::until_fenced : operation::acquire_until, text_of{limit->count()}.c_str());
@@ -188,7 +194,7 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
         return result{PQexec(on.handle(), text.c_str())};
     };
     // Inside a transaction a statement that is not prepared after all would abort it, so there the text itself is sent.
-    auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, key, nullptr, {}) : as_text();
+    auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, key, nullptr, nullptr, {}) : as_text();
     const bool again = !answer.ok() && status == PQTRANS_IDLE && reason_of(answer.sqlstate(), on.handle()) != errc::lost;
     if (again) answer = as_text();
     if (answer.ok()) {

@@ -26,7 +26,7 @@ struct request {
     int backend_pid;                                    ///< that must serve us; 0: any
     std::optional<std::chrono::milliseconds> limit;     ///< how long to wait; 0: for ever; nothing: only try
     bool override_lock_timeout = true;                  ///< false: a lock_timeout of the session may end a wait for ever
-    bool fenced = false;                                ///< the answer is a fencing token, and 0 for no
+    const char* fence = nullptr;                        ///< the sequence to draw from: the answer is a token, and 0 for no
 };
 
 /// One round trip; one more the first time, to prepare the statement. A stop request sends a cancel request, and the answer

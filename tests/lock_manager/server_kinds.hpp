@@ -25,7 +25,7 @@ namespace dlock::testing {
 struct on_postgresql {
     static constexpr const char* name = "PostgreSQL";
     static constexpr const char* logs_statements = "log_statement=all";
-    static constexpr const char* asks = "execute dlock_p1_try";
+    static constexpr const char* asks = "execute dlock_p2_try";
     using server = postgresql_server;
     using backend = postgresql::pipelined_advisory;
     using manager = postgresql::lock_manager;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -201,6 +202,69 @@ TEST_F(PostgreSQLFence, CreatingItAgainChangesNothing) {
     const auto before = draw(a);
     postgresql::create_fence(a);
     EXPECT_EQ(draw(a).value, before.value + 1);
+}
+
+TEST_F(PostgreSQLFence, CreatingItPrintsNothing) {
+    onlooker_ << "CREATE DATABASE quiet";
+    {
+        soci::session a{server_.url("quiet")};
+        int printed = 0;
+        PQsetNoticeProcessor(raw(a), [](void* count, const char*) { ++*static_cast<int*>(count); }, &printed);
+        for (int start = 0; start < 3; ++start) postgresql::create_fence(a);
+        EXPECT_EQ(printed, 0);
+    }
+    onlooker_ << "DROP DATABASE quiet WITH (FORCE)";
+}
+
+TEST_F(PostgreSQLFence, ItMayLiveInAnotherSchema) {
+    using here = postgresql::fenced_lock_in<R"(My "locks"; it's)">;
+    const std::string schema = R"("My ""locks""; it's")";
+    soci::session a{server_.url()}, b{server_.url()};
+    here mine{a, "x"};
+    postgresql::fenced_lock theirs{b, "x"};
+    const auto no_schema = error_of([&] { mine.lock(); });
+    EXPECT_EQ(no_schema.reason(), errc::unsupported);
+    EXPECT_EQ(no_schema.native(), "3F000") << no_schema.what();
+    EXPECT_NE(std::string{no_schema.what()}.find("create_fence()"), std::string::npos) << no_schema.what();
+    EXPECT_EQ(reason_of([&] { postgresql::create_fence(a, R"(My "locks"; it's)"); }), errc::unsupported);
+    onlooker_ << "CREATE SCHEMA " + schema;
+    postgresql::create_fence(a, R"(My "locks"; it's)");
+    const auto other = draw(b);
+    for (const std::uint64_t expected : {1U, 2U, 3U}) {
+        if (expected == 3) a.reconnect();  // which does not change where the numbers come from
+        mine.lock();
+        EXPECT_EQ(mine.token().value, expected);
+        EXPECT_FALSE(theirs.try_lock()) << "the key is the same";
+        mine.unlock();
+    }
+    EXPECT_EQ(draw(b).value, other.value + 1) << "and another sequence";
+    fenced_lock same_session{a, "y"};
+    same_session.lock();
+    EXPECT_GT(same_session.token(), other) << "one session may draw from both";
+    same_session.unlock();
+    onlooker_ << "CREATE ROLE clerk";
+    a << "SET ROLE clerk";
+    const auto no_right = error_of([&] { mine.lock(); });
+    EXPECT_EQ(no_right.native(), "42501");
+    EXPECT_EQ(no_right.reason(), errc::unsupported);
+    EXPECT_EQ(reason_of([&] { postgresql::create_fence(a, R"(My "locks"; it's)"); }), errc::server_error) << "it may not even look";
+    onlooker_ << "DROP ROLE clerk";
+    onlooker_ << "DROP SCHEMA " + schema + " CASCADE";
+    EXPECT_THROW(postgresql::create_fence(b, ""), std::invalid_argument);
+}
+
+TEST_F(PostgreSQLFence, CreatingItInATransactionThatMayNotLeavesTheTransaction) {
+    onlooker_ << "CREATE DATABASE strict";
+    {
+        soci::session a{server_.url("strict")};
+        a << "BEGIN READ ONLY";
+        const auto error = error_of([&] { postgresql::create_fence(a); });
+        EXPECT_EQ(error.reason(), errc::unsupported);
+        EXPECT_EQ(error.native(), "25006");
+        EXPECT_EQ(ask<int>(a, "SELECT 7"), 7);
+        a << "ROLLBACK";
+    }
+    onlooker_ << "DROP DATABASE strict WITH (FORCE)";
 }
 
 TEST_F(PostgreSQLFence, ASequenceThatIsNoFenceIsRefused) {

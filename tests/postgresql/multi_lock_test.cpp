@@ -590,10 +590,10 @@ TEST_F(MultiLock, AThousandNamesAreOneStatement) {
         for (auto at = log.find(what); at != log.npos; at = log.find(what, at + 1)) ++found;
         return found;
     };
-    EXPECT_EQ(count("execute dlock_1_lock_set"), 1);
-    EXPECT_EQ(count("execute dlock_1_try_set"), 1);
-    EXPECT_EQ(count("execute dlock_1_until_set"), 1);
-    EXPECT_EQ(count("execute dlock_1_release_set"), 3);
+    EXPECT_EQ(count("execute dlock_2_lock_set"), 1);
+    EXPECT_EQ(count("execute dlock_2_try_set"), 1);
+    EXPECT_EQ(count("execute dlock_2_until_set"), 1);
+    EXPECT_EQ(count("execute dlock_2_release_set"), 3);
     EXPECT_EQ(count("LOG:  execute") + count("LOG:  statement"), 6 + 3) << log;  // three are the test's
 }
 

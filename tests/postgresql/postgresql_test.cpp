@@ -10,8 +10,10 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -123,7 +125,7 @@ TEST_F(PostgreSQL, ATimedLockCostsOneRoundTripAndACycleTwo) {
     std::size_t statements = 0;
     for (std::size_t at = 0; (at = sent.find("LOG:  ", at)) != std::string::npos; ++at) ++statements;
     EXPECT_EQ(statements, 2U) << sent;  // the acquire, and the head of the closing marker
-    EXPECT_NE(sent.find("execute dlock_1_until"), std::string::npos) << sent;
+    EXPECT_NE(sent.find("execute dlock_2_until"), std::string::npos) << sent;
 }
 
 TEST_F(PostgreSQL, LockingAgainAllocatesNothing) {  // but what libpq allocates for its results
@@ -523,6 +525,76 @@ TEST_F(PostgreSQL, AReleaseInPipelineModeWaitsForItsEnd) {
     ASSERT_EQ(PQexitPipelineMode(raw(a)), 1);
     EXPECT_TRUE(y.try_lock());
     EXPECT_EQ(granted(onlooker_), 1);
+}
+
+// --- holders
+
+TEST_F(PostgreSQL, ALabelIsWhatHoldersShows) {
+    soci::session a{server_.url()};
+    lock x{a, "x"};
+    x.lock();
+    const auto shown = [&] {
+        const auto who = x.holders();
+        return who.size() == 1 ? who.front().description : "nobody";
+    };
+    EXPECT_EQ(shown(), "dlock@local");
+    postgresql::set_label(a, "nightly job of O'Reilly");
+    EXPECT_EQ(shown(), "nightly job of O'Reilly dlock@local");
+    postgresql::set_label(a, std::string(100, 'x'));
+    EXPECT_EQ(shown(), std::string(63, 'x') + " dlock@local") << "the server cuts it";
+    postgresql::set_label(a, "caf\xc3\xa9");
+    EXPECT_EQ(shown(), "caf?? dlock@local") << "of PostgreSQL 15; a later one writes bytes in hex";
+    EXPECT_THROW(postgresql::set_label(a, std::string_view{"a\0b", 3}), std::invalid_argument);
+    a.begin();
+    EXPECT_EQ(reason_of([&] { postgresql::set_label(a, "y"); }), errc::unsupported);
+    a.rollback();
+    a << "RESET ALL";
+    EXPECT_EQ(shown(), "dlock@local") << "which takes it back";
+    EXPECT_TRUE(x.owns_lock());
+    soci::session named{server_.url() + " application_name=stays"};
+    lock y{named, "y"};
+    y.lock();
+    postgresql::set_label(named, "goes");
+    named << "RESET ALL";
+    EXPECT_EQ(y.holders().front().description, "stays dlock@local");
+}
+
+TEST_F(PostgreSQL, ThePreparedTransactionThatHoldsALockIsNamed) {
+    postgresql_server two_phase{{.settings = {"max_prepared_transactions=5"}}};
+    soci::session a{two_phase.url()}, b{two_phase.url()};
+    postgresql::transaction_lock t{a, "t"};
+    lock same{b, "t"};
+    a.begin();
+    t.lock();
+    execute(raw(a), "PREPARE TRANSACTION 'it''s mine'");
+    EXPECT_FALSE(same.try_lock());
+    const auto who = same.holders();
+    ASSERT_EQ(who.size(), 1U);
+    EXPECT_EQ(who.front().session, "prepared");
+    EXPECT_EQ(who.front().description, "prepared transaction 'it''s mine' of dlock");
+    execute(raw(a), "ROLLBACK PREPARED 'it''s mine'");
+    EXPECT_TRUE(same.holders().empty());
+}
+
+TEST_F(PostgreSQL, AResetOfAllSettingsUndoesBoundSilence) {
+    soci::session a{server_.url()};
+    postgresql::bound_silence(a);
+    EXPECT_EQ(ask<std::string>(a, "SHOW client_connection_check_interval"), "1s");
+    a << "RESET ALL";
+    EXPECT_EQ(ask<std::string>(a, "SHOW client_connection_check_interval"), "0");
+}
+
+// The server counts the locks of a session, and dlock's release takes one of them.
+TEST_F(PostgreSQL, AKeyThatTheProgramsOwnSQLHoldsStacks) {
+    soci::session a{server_.url()}, b{server_.url()};
+    using integer_lock = basic_lock<postgresql::advisory, integer_key>;
+    integer_lock mine{a, 7}, theirs{b, 7};
+    a << "SELECT pg_advisory_lock(7)";
+    EXPECT_TRUE(mine.try_lock()) << "the session has it";
+    mine.unlock();
+    EXPECT_FALSE(theirs.try_lock()) << "and has it still";
+    a << "SELECT pg_advisory_unlock(7)";
+    EXPECT_TRUE(theirs.try_lock());
 }
 
 // --- pools
