@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include <dlock/error.hpp>
+#include <dlock/postgresql/answer.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/result.hpp>
 #include <dlock/postgresql/set_statement.hpp>
@@ -45,15 +46,15 @@ struct events {
                 break;
             case PGEVT_CONNRESET:
                 // the same PGconn with another session behind it: what was known of the old one is void
-                (*at)->end();
+                (*at)->closed();
                 try {
-                    *at = std::make_shared<connection>(static_cast<PGEventConnReset*>(info)->conn);
+                    *at = std::make_shared<connection>(static_cast<PGEventConnReset*>(info)->conn, (*at)->grace());
                 } catch (const std::bad_alloc&) {
                     return 0;  // libpq then fails the reset
                 }
                 break;
             case PGEVT_CONNDESTROY:
-                (*at)->end();
+                (*at)->closed();
                 delete at;
                 break;
             default: break;
@@ -83,19 +84,31 @@ bool has_ended(const PGconn* handle) noexcept {
 std::shared_ptr<connection> connection::of(soci::session& session) {
     auto* const handle = handle_of(session);
     auto* at = events::find(handle);
-    return at != nullptr ? *at : events::attach(handle);
+    if (at == nullptr) return events::attach(handle);
+    if ((*at)->severed_) throw (*at)->end();
+    return *at;
 }
 
 bool connection::scrub(soci::session& session) noexcept {
     auto* const handle = static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_;
     if (handle == nullptr || has_ended(handle)) return false;
-    const auto* const at = events::find(handle);
-    if (PQtransactionStatus(handle) != PQTRANS_IDLE) (void)result{PQexec(handle, "ROLLBACK")};
-    const auto unlock_all = [&] { return result{PQexec(handle, "SELECT pg_advisory_unlock_all()")}.ok(); };
+    const auto* at = events::find(handle);
+    if (at == nullptr) {
+        if (PQtransactionStatus(handle) == PQTRANS_IDLE) return true;
+        try {
+            at = &events::attach(handle);
+        } catch (const std::exception&) {
+            return false;
+        }
+    }
+    auto& on = **at;
+    if (PQtransactionStatus(handle) == PQTRANS_ACTIVE) (void)await_answer(on, on.answering(), "the rest of a statement");
+    if (PQtransactionStatus(handle) != PQTRANS_IDLE) (void)execute(on, "ROLLBACK", "a rollback");
+    const auto unlock_all = [&] { return execute(on, "SELECT pg_advisory_unlock_all()", "a release").ok(); };
     // Twice: somebody's cancel may have come for what was done before.
-    const bool unlocked = at == nullptr || (*at)->held_.empty() || unlock_all() || unlock_all();
+    const bool unlocked = on.held_.empty() || unlock_all() || unlock_all();
     const bool clean = unlocked && PQtransactionStatus(handle) == PQTRANS_IDLE;
-    if (at != nullptr) clean ? (*at)->lose_all() : (*at)->sever();
+    clean ? on.lose_all() : on.sever("the session could not be cleaned for its pool, so it was ended");
     return clean;
 }
 
@@ -107,13 +120,25 @@ bool connection::serves(soci::session& session) noexcept {
     return false;
 }
 
-void connection::sever() noexcept {
+void connection::sever(const char* why) noexcept {
     // The watch's duplicate, where there is one: it keeps the connection open when libpq has closed its own descriptor.
     if (handle_ != nullptr) ::shutdown(watch_ ? watch_->socket() : PQsocket(handle_), SHUT_RDWR);
+    try {
+        if (!severed_) why_ = why;
+    } catch (const std::bad_alloc&) {
+        // then the end goes without its reason
+    }
+    severed_ = severed_ || *why != '\0';
     lose_all();
 }
 
-void connection::end() noexcept {
+lock_error connection::end() const {
+    return {errc::lost, "dlock: " + (why_.empty() ? std::string{"the session has lost its connection"} : why_)};
+}
+
+lock_error connection::error(const result& failed) const { return severed_ ? end() : error_from(failed, handle_); }
+
+void connection::closed() noexcept {
     handle_ = nullptr;
     lose_all();
     watch_.reset();
@@ -150,10 +175,12 @@ void connection::saw(PGresult* result) noexcept {
 
 void connection::preflight() {
     if (server_pid_ != 0) return;
-    const result answer{PQexec(handle_, sql::preflight)};
-    if (!answer.ok() || answer.rows() != 1) throw error_from(answer, handle_);
+    const bool inside = PQtransactionStatus(handle_) == PQTRANS_INTRANS;
+    const auto answer = inside ? statement::between_savepoints(*this, sql::preflight, "a question") : execute(*this, sql::preflight, "a question");
+    if (!answer.ok() || answer.rows() != 1) throw error(answer);
     in_recovery_ = answer.is_true(1);
     locks_nothing_ = answer.is_true(2);
+    may_unlock_ = answer.is_true(3);
     server_pid_ = answer.integer(0);
 }
 
@@ -173,6 +200,11 @@ int connection::any_backend_pid() {
 
 int connection::backend_pid() {
     (void)any_backend_pid();
+    if (!may_unlock_) {
+        server_pid_ = 0;  // ask again next time
+        throw lock_error{errc::unsupported,
+                         "dlock: this role could not give a lock back: grant it EXECUTE on pg_advisory_unlock and pg_advisory_unlock_shared"};
+    }
     if (!session_pooling_ && server_pid_ != PQbackendPID(handle_)) {
         server_pid_ = 0;  // ask again next time
         throw lock_error{errc::unsupported,
@@ -192,7 +224,7 @@ connection::held_lock* connection::find(const postgresql::key& key) noexcept {
     auto* const lock = held_.find(key);
     if (lock == nullptr || lock->scope == scope::session) return lock;
     switch (transaction_holds(*lock)) {
-        case certainty::yes: return lock;
+        case certainty::yes: return held_.find(key);  // looked for again: the question may have ended the session
         case certainty::no: remove(*lock); break;
         case certainty::unknown: break;
     }
@@ -253,7 +285,9 @@ connection::certainty connection::transaction_holds(held_lock& lock) noexcept {
     if (status == PQTRANS_INERROR) return certainty::unknown;
     if (lock.rollbacks == rollbacks_) return certainty::yes;
     if (status != PQTRANS_INTRANS) return certainty::unknown;
-    if (!statement::holds(*this, lock.key, lock.mode)) return certainty::no;
+    const auto holds = statement::holds(*this, lock.key, lock.mode);
+    if (!holds) return certainty::unknown;
+    if (!*holds) return certainty::no;
     lock.rollbacks = rollbacks_;
     return certainty::yes;
 }
@@ -271,7 +305,7 @@ void connection::send_pending() noexcept {
             if (outcome == released::pending) return;
             forget(keys, due.serial);  // looked for again: a release that fails severs, and nothing is held then
         } catch (const std::bad_alloc&) {
-            return sever();
+            return sever("there was no memory to release a lock, so the session was ended, and with it every lock on it");
         }
     }
 }

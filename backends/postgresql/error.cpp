@@ -17,7 +17,7 @@ errc reason_of(std::string_view state, const PGconn* connection) noexcept {
     if (state == sqlstate::query_canceled) return errc::cancelled;
     if (state == sqlstate::deadlock_detected) return errc::deadlock;
     if (state == sqlstate::out_of_memory) return errc::exhausted;
-    if (state == sqlstate::in_failed_transaction) return errc::unsupported;
+    if (state == sqlstate::in_failed_transaction || state == sqlstate::insufficient_privilege) return errc::unsupported;
     return errc::server_error;
 }
 
@@ -26,8 +26,11 @@ lock_error error_from(const result& failed, const PGconn* connection) {
     const auto reason = reason_of(state, connection);
     std::string what = "dlock: ";
     if (reason == errc::exhausted) what += "the server's lock table is full (max_locks_per_transaction): ";
+    if (state == sqlstate::insufficient_privilege) what += "this role lacks a right that dlock needs: ";
     if (reason == errc::cancelled) what += "the wait was ended by a cancel request or by statement_timeout: ";
-    what += connection != nullptr ? PQerrorMessage(connection) : "the connection is closed";
+    // The result's own, as long as there is one: a rollback to a savepoint may have come behind it.
+    const std::string_view own = failed.message();
+    what += !own.empty() ? own : connection != nullptr ? std::string_view{PQerrorMessage(connection)} : std::string_view{"the connection is closed"};
     while (what.ends_with('\n')) what.pop_back();
     return {reason, what, state};
 }

@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/postgresql/liveness.hpp>
 
+#include <algorithm>
+
 #include <dlock/deadline.hpp>
 #include <dlock/error.hpp>
+#include <dlock/postgresql/answer.hpp>
 #include <dlock/postgresql/connection.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/leased_lock.hpp>
@@ -22,8 +25,8 @@ using std::chrono::milliseconds;
 result set(connection& on, const std::string& settings) {
     const std::string sql = "SELECT set_config(name, value, false) FROM (VALUES " + settings +
                             ") AS wanted (name, value) WHERE name IN (SELECT name FROM pg_settings)";
-    result answer{PQexec(on.handle(), sql.c_str())};
-    if (!answer.ok()) throw error_from(answer, on.handle());
+    auto answer = execute(on, sql.c_str(), "a setting");
+    if (!answer.ok()) throw on.error(answer);
     return answer;
 }
 
@@ -32,8 +35,9 @@ std::string setting(const char* name, long long value) {
 }
 
 void limit_silence(soci::session& session, milliseconds lease) {
-    bound_silence(session);
     const auto on = connection::of(session);
+    on->set_grace(std::min(lease, soci_support::default_grace));
+    bound_silence(session);
     if (set(*on, setting("idle_session_timeout", lease.count())).rows() == 0) {
         throw lock_error{errc::unsupported, "dlock: a leased lock needs idle_session_timeout, that is PostgreSQL 14 or newer"};
     }
@@ -53,6 +57,11 @@ void bound_silence(soci::session& session, std::chrono::seconds bound) {
                        setting("tcp_user_timeout", probes.user_timeout.count()) + ", " +
                        setting("client_connection_check_interval", 1000));
     probes.apply_to(PQsocket(on->handle()));
+}
+
+void set_grace(soci::session& session, milliseconds grace) {
+    soci_support::check_grace(grace);
+    connection::of(session)->set_grace(grace);
 }
 
 std::shared_ptr<soci::session> leasing::open_session(const std::string& connection, milliseconds lease) {
@@ -85,7 +94,7 @@ bool leasing::heartbeat(soci::session& session, milliseconds longest) noexcept {
             if (answered) return true;
         }
     }
-    on->sever();
+    on->sever("the server did not answer a heartbeat: the session was ended, and with it the lock on it");
     return false;
 }
 

@@ -194,7 +194,15 @@ inline constexpr const char* create_fence = "CREATE SEQUENCE IF NOT EXISTS publi
 inline constexpr const char* is_fence =
     "SELECT seqcache = 1 AND NOT seqcycle AND seqincrement > 0 AND seqmin > 0 AND relpersistence = 'p' FROM pg_sequence "
     "JOIN pg_class ON pg_class.oid = seqrelid WHERE seqrelid = 'public.dlock_fence'::regclass";
-inline constexpr const char* preflight = "SELECT pg_backend_pid(), pg_is_in_recovery(), version() LIKE '%CockroachDB%'";
+/// The last column: whether what was locked could be released. A right can be revoked from everybody.
+inline constexpr const char* preflight =
+    "SELECT pg_backend_pid(), pg_is_in_recovery(), version() LIKE '%CockroachDB%', "
+    "pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock(bigint)', 'EXECUTE') "
+    "AND pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock(integer,integer)', 'EXECUTE') "
+    "AND pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock_shared(bigint)', 'EXECUTE') "
+    "AND pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock_shared(integer,integer)', 'EXECUTE')";
+/// What the server says about an unlock of what is not held goes to its log alone. Ends with the (sub)transaction.
+inline constexpr const char* quietly = "SET LOCAL client_min_messages TO error; ";
 inline constexpr const char* savepoint = "SAVEPOINT dlock; ";
 /// A session-level lock survives this, a setting does not.
 inline constexpr const char* keep_lock_only = "; ROLLBACK TO SAVEPOINT dlock; RELEASE SAVEPOINT dlock";
@@ -258,7 +266,8 @@ inline constexpr table who_holds{[](auto, auto s) { return holders<s.value>(); }
 
 inline constexpr std::size_t longest =
     std::max({try_in_transaction.longest(), until_in_transaction.longest(), try_for_transaction.longest(),
-              until_for_transaction.longest(), until_fenced_alone.longest(), release_alone.longest()});
+              until_for_transaction.longest(), until_fenced_alone.longest(), release_alone.longest(), ghost_found.longest(),
+              ghost_released.longest()});
 
 }  // namespace sql
 }  // namespace dlock::postgresql
