@@ -69,6 +69,7 @@ struct lock_manager_options {
     unsigned hand_overs = 256;                     ///< how often in a row a lock goes from thread to thread here
     std::chrono::milliseconds turn{10};            ///< and for how long; another process waits no longer for its turn
     std::chrono::milliseconds reconnect_for{10'000};  ///< how long a call that may wait tries to reach the server
+    std::chrono::milliseconds grace{2000};         ///< how long an answer may be late before its connection is ended, with every lock on it
 };
 
 namespace detail {
@@ -91,7 +92,7 @@ public:
 
     /// \param address  of the server, for all managers of the process that have the same one
     lock_manager_state(connector connect, lock_manager_options options, const std::string* address)
-        : options_{checked(options)}, roster_{std::move(connect), options.connections, [this](const handle& c) { lose(c); }} {
+        : options_{checked(options)}, roster_{std::move(connect), options.connections, options.grace, [this](const handle& c) { lose(c); }} {
         guard locked{mutex_};
         const auto first = roster_.pick(locked, nullptr);
         check_ = first->pipe.checker();
@@ -399,6 +400,7 @@ private:
     /// Locked when it returns and when it throws, unlocked while it waits.
     std::optional<grant_type> ask(guard& locked, entry& e, const key_type& k, mode m, std::optional<deadline> until,
                                   const std::stop_token& stop, detail::wake_list& woken) {
+        const auto asked = deadline::clock::now();
         std::optional<deadline> reachable_until;  // from when the server did not answer
         std::optional<detail::either_stop> ended;  // by the caller or by close(); only who waits pays for it
         unsigned pauses = 0;
@@ -423,7 +425,8 @@ private:
                 if (error.reason() != errc::lost && !may_pass) throw;
                 if (!reachable_until) reachable_until = deadline::after(options_.reconnect_for);
                 if (c) unlocked(locked, [&] { lose(c); });
-                if (c && ++broken <= options_.connections) continue;  // another one, or a new one, may well be fine
+                const bool was_silent = deadline::clock::now() - asked >= options_.grace;
+                if (c && ++broken <= options_.connections && !was_silent) continue;  // another one, or a new one, may well be fine
                 if (!until || until->expired() || reachable_until->expired()) throw;
                 if (!ended) ended.emplace(stop, closing_.get_token());
             }
@@ -582,7 +585,7 @@ public:
 private:
     static lock_manager_options checked(lock_manager_options o) {
         if (o.connections == 0) throw std::invalid_argument{"dlock: a lock_manager needs a connection"};
-        if (o.turn.count() < 0 || o.reconnect_for.count() < 0) throw std::invalid_argument{"dlock: a lock_manager needs times that are not negative"};
+        if (o.turn.count() < 0 || o.reconnect_for.count() < 0 || o.grace.count() <= 0) throw std::invalid_argument{"dlock: a lock_manager needs times that are not negative"};
         return o;
     }
 
@@ -634,7 +637,8 @@ public:
     lock_manager& operator=(const lock_manager&) = delete;
 
     /// Releases everything: what is held is lost, who waits gets errc::cancelled, and so does who locks from now on. Returns
-    /// when the connections are closed.
+    /// when the connections are closed. What is on its way to a server that does not answer is given up after the grace; a connection
+    /// that is just being opened, when the driver gives it up (connect_timeout in the connection string).
     void close() noexcept { (void)close(std::chrono::milliseconds::zero()); }
 
     /// As close(), but first waits, `longest` at most, until what is held has been given back. False: something was not. What is

@@ -21,6 +21,8 @@
 // | p.idle()                      | bool, noexcept           | nothing that was sent is unanswered                         |
 // | p.collect()                   | noexcept                 | reads the answers that have come, if nobody else reads      |
 // | p.holders(k)                  | vector<holder>           | as B::holders()                                             |
+// | p.set_grace(g)                |                          | optional, called before anything else: how long the server  |
+// |                               |                          | may be silent when it should answer, before p ends          |
 // | p.lost()                      | std::stop_token          | tells that the connection has ended                         |
 // | p.sever()                     | noexcept                 | ends it                                                     |
 //

@@ -41,6 +41,8 @@ OWN_SOCKET = "backends/soci/own_socket.cpp"
 PROCESS = "dlock/detail/process.cpp"
 THREAD = "dlock/detail/background_thread.cpp"
 
+SILENCE_TEST = "//tests/faults:silence_test"
+RIGHTS_TEST = "//tests/postgresql:rights_test"
 CORE_TEST = "//tests/core:core_test"
 POSTGRESQL_CONFORMANCE = "//tests/conformance:postgresql_conformance_test"
 POSTGRESQL_TEST = "//tests/postgresql:postgresql_test"
@@ -136,7 +138,8 @@ MUTANTS = [
     Mutant("heartbeat stopped", LEASE_TEST, "Lease/*.IsKeptAlive*",
            [(LEASED, "if (broken_) continue;", "if (broken_ || lease_.count() != 0) continue;")]),
     Mutant("heartbeat that nobody answers, postgresql", LEASE_TEST, "LeaseOnPostgreSQL.ASilentServer*",
-           [("backends/postgresql/liveness.cpp", "    on->sever();\n    return false;", "    return true;")]),
+           [("backends/postgresql/liveness.cpp", "    on->sever(\"the server did not answer a heartbeat: the session was ended, and with it the lock on it\");\n    return false;",
+             "    return true;")]),
     Mutant("a lease that is over is believed", LEASE_TEST, "Lease/*.AStoppedHolder*",
            [(LEASED, "if (ended_ || now >= until) return lock_state::lost;",
              "if (ended_ && now >= until) return lock_state::lost;")]),
@@ -172,6 +175,16 @@ MUTANTS = [
            [("backends/mysql/answer.cpp", "if (on.was_replaced()) on.lose_all();", "(void)on;")]),
 
     # --- postgresql
+    Mutant("a session that cannot be asked is ended silently, postgresql", RIGHTS_TEST, "Rights.AFailedWait*",
+           [(POSTGRESQL, "if (ghost.sqlstate() != sqlstate::insufficient_privilege) continue;", "continue;")]),
+    Mutant("nobody gives up a silent server", SILENCE_TEST, "Silence/PostgreSql.EndsATry:Silence/MariaDb.EndsATry",
+           [("backends/soci/patience.cpp", "if (now >= *over_) return verdict::over;", "")]),
+    Mutant("a grace of no end for a release", SILENCE_TEST, "*.EndsAReleaseAndADestructor",
+           [("backends/soci/patience.cpp", "if (!interrupts_) return verdict::over;", "if (!interrupts_) continue;")]),
+    Mutant("a cancel request all the time", SILENCE_TEST, "*.AStopRequestThatIsTurnedAway*",
+           [("backends/soci/patience.cpp", "if (interrupts_ && now >= next_) return interrupt(now);", "if (interrupts_) return interrupt(now);")]),
+    Mutant("a manager waits for a silent server", SILENCE_TEST, "*.EndsATryOfAManager",
+           [("backends/soci/conversation.hpp", "if (is_silent) {", "if (false) {")]),
     Mutant("preflight always fine, postgresql, standby", POSTGRESQL_TEST, "PostgreSQL.AStandby*",
            [(POSTGRESQL_CONNECTION, "in_recovery_ = answer.is_true(1);", "in_recovery_ = false;")]),
     Mutant("preflight always fine, postgresql, CockroachDB", PREFLIGHT_TEST, "Preflight.CockroachDB*",
@@ -217,16 +230,18 @@ MUTANTS = [
            [("backends/postgresql/statement.cpp", "(again && !answer.is_null(0))", "(again && answer.is_true(0))")]),
 
     # --- mysql
+    Mutant("a reconnect before the lock goes unseen, mysql", MYSQL_TEST, "*Loss.AReconnectBehindADeclaredPooler*",
+           [(MYSQL, "if (on->was_replaced()) refuse(*on);", ""), (MYSQL, "if (answer.id != on->id() || on->was_replaced()) {", "if (answer.id != on->id()) {")]),
     Mutant("preflight always fine, mysql", PREFLIGHT_TEST, "Preflight.AGalera*:Preflight.AReadOnly*",
            [("backends/mysql/preflight.cpp", "if (on.is_checked()) return;", "on.set_checked();\n    if (on.is_checked()) return;")]),
     Mutant("preflight always fine, mysql, one lock per session", MYSQL_TEST, "MySQL56*OneLockPerSession*",
            [(MYSQL, "if (!on->accepts_one_lock()) {", "if (false) {")]),
     Mutant("preflight always fine, mysql, pooler", MYSQL_TEST, "*Loss.BehindAPoolerNothing*",
-           [(MYSQL, "if (answer.id != on->id()) {", "if (false) {")]),
+           [(MYSQL, "if (answer.id != on->id() || on->was_replaced()) {", "if (false) {")]),
     Mutant("a lost lock is believed, mysql", MYSQL_TEST, "*Loss.OfAnIdleSession*",
            [(MYSQL, "on.still_serves(session);", "on.serves(session);")]),
     Mutant("unlock does nothing, mysql", MYSQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
-           [(MYSQL, "const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view());",
+           [(MYSQL, "const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view(), \"a release\");",
              "const mysql::answer answer{{}, 1U};")]),
     Mutant("lock does nothing, mysql", MYSQL_CONFORMANCE, "*AWriterKeepsEveryoneOut*",
            [(MYSQL_SQL, "return to << \"'\" << n.value << \"'\";", "return to << \"CONCAT(CONNECTION_ID(),'\" << n.value << \"')\";")]),
@@ -236,20 +251,20 @@ MUTANTS = [
            [("backends/mysql/pauses.hpp", "std::chrono::floor<std::chrono::seconds>(left) : left;",
              "std::chrono::floor<std::chrono::seconds>(left) : left * 1000;")]),
     Mutant("the guard removed, mysql", MYSQL_TEST, "*Cancel.ByAnAdministrator*:*Cancel.AGrantThatWasOnItsWay*:*Loss.AnInterruptedProof*",
-           [(MYSQL, "    // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server\n    (void)prove_not_held(*on, key, on->id());\n",
+           [(MYSQL, "    // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server\n    if (!prove_not_held(*on, key, on->id())) throw on->error(errc::lost);\n",
              "")]),
     Mutant("cancel forgets to look whether it was granted, mysql", MYSQL_TEST, "*Loss.AGrantThatIsReportedAsAFailure*",
-           [(MYSQL, "(void)prove_not_held(*on, key, on->id());\n        if (error.reason() == errc::cancelled",
-             "if (error.reason() == errc::cancelled")]),
+           [(MYSQL, "if (!prove_not_held(*on, key, on->id())) throw on->error(errc::lost);\n        if (error.reason() != errc::cancelled",
+             "if (error.reason() != errc::cancelled")]),
     Mutant("token minted before the grant, mysql", MYSQL_TEST, "*Fencing.ATokenIsMintedAfterTheWait*",
            [(MYSQL_SQL, '",ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,UUID_SHORT()),0) granted',
              '" AND (@early:=UUID_SHORT())>0,ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,@early),0) granted'),
             (MYSQL_SQL, '"SELECT ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,UUID_SHORT()) granted',
              '"SELECT IF((@early:=UUID_SHORT())>0,ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,@early),0) granted')]),
     Mutant("a ghost where memory is short, mysql", MYSQL_TEST, "*Loss.AFailureThatThereIsNoMemory*",
-           [(MYSQL, "    } catch (const std::bad_alloc&) {\n        on.sever();\n        throw;", "    } catch (const std::bad_alloc&) {\n        throw;")]),
+           [(MYSQL, "on.sever(\"there was no memory to tell an error", "(void)(\"there was no memory to tell an error")]),
     Mutant("a ghost where memory is short, mysql, several keys", MYSQL_MULTI, "*AFailureThatThereIsNoMemory*",
-           [(MYSQL, "    } catch (const std::bad_alloc&) {\n        on.sever();\n        throw;", "    } catch (const std::bad_alloc&) {\n        throw;")]),
+           [(MYSQL, "on.sever(\"there was no memory to tell an error", "(void)(\"there was no memory to tell an error")]),
     Mutant("a token constant, mysql", MYSQL_TEST, "*Fencing.TokensIncrease*",
            [(MYSQL, "fencing_token{with == fencing::yes ? *answer.value : 0}", "fencing_token{with == fencing::yes ? 7U : 0U}")]),
 

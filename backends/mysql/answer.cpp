@@ -2,39 +2,96 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/mysql/answer.hpp>
 
-#include <chrono>
+#include <exception>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include <mysql.h>
+#include <poll.h>
+
+#include <ma_pvio.h>  // needs mysql.h
+
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/killer.hpp>
+#include <dlock/soci/errand.hpp>
 
 namespace dlock::mysql {
 namespace {
 
-using namespace std::chrono_literals;
-using soci_support::stop_event;
+using soci_support::patience;
 
-/// Returns when the answer can be read, if only that the connection has ended.
-void end_statement(connection& on, int socket, std::string_view sql) noexcept {
-    constexpr auto again = 5ms;
-    constexpr auto patience = 1s;
-    const auto give_up = std::chrono::steady_clock::now() + patience;
-    const killer other{on.handle()};
-    while (other.is_connected() && std::chrono::steady_clock::now() < give_up) {
-        other.kill_query(on.id(), sql);
-        if (stop_event::wait_for(socket, again)) return;
+/// The second connection, and what it does, in a thread of its own: connecting may take seconds.
+class killing {
+public:
+    /// Unless one is on its way.
+    void request(connection& on, std::string_view sql) noexcept {
+        if (errand_.runs()) return;
+        try {
+            if (!other_ || !other_->is_connected) other_ = std::make_shared<other>(on.handle(), std::string{sql});
+            errand_.start([with = other_, id = on.id()] {
+                if (!with->is_connected) {
+                    if (auto why = with->hand.connect(); !why.empty()) return why;
+                    with->is_connected = true;
+                }
+                return with->hand.kill_query(id, with->statement);
+            });
+        } catch (const std::exception&) {
+            // no memory for it now: the next one may find some
+        }
     }
-    on.sever();
+    [[nodiscard]] const soci_support::errand& errand() const noexcept { return errand_; }
+
+private:
+    /// One errand at a time uses it.
+    struct other {
+        other(MYSQL* first, std::string sql) : hand{first}, statement{std::move(sql)} {}
+        killer hand;
+        std::string statement;
+        bool is_connected = false;
+    };
+    std::shared_ptr<other> other_;
+    soci_support::errand errand_;
+};
+
+/// The driver reconnects while it sends (reconnect=1). The connection that it has left is closed here too.
+void lose_if_replaced(connection& on) noexcept {
+    if (on.was_replaced()) on.lose_all();
+}
+
+void give_up(connection& on, const patience& until, const char* awaited, const soci_support::errand& kill) noexcept {
+    lose_if_replaced(on);  // or sever() would end the connection that the driver has left
+    try {
+        std::string why = "the server did not answer " + std::string{awaited} + " " + until.text();
+        if (const auto failure = kill.failure(); !failure.empty()) why += " (the KILL QUERY for it failed: " + failure + ")";
+        on.sever((why + ": the session was ended, and with it every lock on it").c_str());
+    } catch (const std::exception&) {
+        on.sever("the server did not answer: the session was ended, and with it every lock on it");
+    }
 }
 
 /// Returns when the answer's rows can be read. False: there are none, but an error.
-bool exchange(connection& on, std::string_view sql, const stop_event& stop) noexcept {
+bool exchange(connection& on, std::string_view sql, patience until, const char* awaited) noexcept {
     MYSQL* const handle = on.handle();
     if (mysql_send_query(handle, sql.data(), sql.size()) != 0) return false;
-    // A read timeout of the session would end a wait; poll has none.
-    if (const int socket = mysql_get_socket(handle); !stop.wait_for(socket)) end_statement(on, socket, sql);
-    return mysql_read_query_result(handle) == 0;
+    const int socket = mysql_get_socket(handle);
+    killing kill;
+    // A read timeout of the session would end a wait; poll(2) has none.
+    for (auto now = until.is_answered_at_once(socket) ? patience::verdict::ready : patience::verdict::interrupt; now != patience::verdict::ready;) {
+        now = until.wait(socket, POLLIN);
+        if (now == patience::verdict::interrupt) kill.request(on, sql);
+        if (now != patience::verdict::over) continue;
+        give_up(on, until, awaited, kill.errand());
+        return false;
+    }
+    on.set_overdue(until.is_overdue());
+    const bool answered = mysql_read_query_result(handle) == 0;
+    // A KILL QUERY that is still on its way would hit whatever the connection does next: then there is no next.
+    if (until.attempts() != 0 && !kill.errand().wait(until.left())) {
+        lose_if_replaced(on);
+        on.sever("a KILL QUERY did not get through in time, and may come for another statement: the session was ended, and with it every lock on it");
+    }
+    return answered;
 }
 
 errc failure(connection& on) noexcept {
@@ -44,13 +101,9 @@ errc failure(connection& on) noexcept {
     return reason;
 }
 
-/// The driver reconnects while it sends (reconnect=1). The connection that it has left is closed here too.
-void lose_if_replaced(connection& on) noexcept {
-    if (on.was_replaced()) on.lose_all();
-}
-
-answer row_of(connection& on, std::string_view sql, const stop_event& stop) noexcept {
-    if (!exchange(on, sql, stop)) return {failure(on), {}};
+answer row_of(connection& on, std::string_view sql, const patience& until, const char* awaited) noexcept {
+    const read_limit limit{on.handle(), on.grace()};
+    if (!exchange(on, sql, until, awaited)) return {failure(on), {}};
     result row{mysql_use_result(on.handle())};  // read where the driver received it, not copied
     if (!row.has_row()) return {failure(on), {}};
     answer said{{}, row.number(0)};
@@ -61,15 +114,27 @@ answer row_of(connection& on, std::string_view sql, const stop_event& stop) noex
 }
 
 result rows_of(connection& on, std::string_view sql) noexcept {
-    if (!exchange(on, sql, {})) return result{failure(on)};
+    const read_limit limit{on.handle(), on.grace()};
+    if (!exchange(on, sql, on.answering(), "a question")) return result{failure(on)};
     if (auto* const rows = mysql_store_result(on.handle())) return result{rows};
     return result{failure(on)};
 }
 
 }  // namespace
 
-answer ask(connection& on, std::string_view sql, const stop_event& stop) noexcept {
-    const auto said = row_of(on, sql, stop);
+read_limit::read_limit(MYSQL* handle, std::chrono::milliseconds limit) noexcept : handle_{handle}, of_{handle->net.pvio} {
+    if (of_ == nullptr) return;
+    auto& current = handle->net.pvio->timeout[PVIO_READ_TIMEOUT];
+    before_ = current;
+    if (current <= 0 || current > limit.count()) current = static_cast<int>(limit.count());
+}
+
+read_limit::~read_limit() {
+    if (of_ != nullptr && handle_->net.pvio == of_) handle_->net.pvio->timeout[PVIO_READ_TIMEOUT] = before_;
+}
+
+answer ask(connection& on, std::string_view sql, patience until, const char* awaited) noexcept {
+    const auto said = row_of(on, sql, until, awaited);
     lose_if_replaced(on);
     return said;
 }
@@ -78,6 +143,14 @@ result query(connection& on, std::string_view sql) noexcept {
     auto said = rows_of(on, sql);
     lose_if_replaced(on);
     return said;
+}
+
+std::optional<errc> execute(connection& on, std::string_view sql) noexcept {
+    const read_limit limit{on.handle(), on.grace()};
+    const bool executed = exchange(on, sql, on.answering(), "a statement");
+    lose_if_replaced(on);
+    if (executed) return std::nullopt;
+    return failure(on);
 }
 
 holder holder_of(const result& row) {

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// Sends one statement and waits for its answer in a way that a stop request can end.
+// Sends one statement and waits for its answer in a way that always ends.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -12,11 +13,11 @@
 #include <dlock/error.hpp>
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/result.hpp>
-#include <dlock/soci/stop_event.hpp>
+#include <dlock/soci/patience.hpp>
 
 namespace dlock::mysql {
 
-/// What a statement of one row says, or why it says nothing; error_from() then has the details.
+/// What a statement of one row says, or why it says nothing; connection::error() then has the details.
 struct answer {
     std::optional<errc> failed;
     std::optional<std::uint64_t> value;  ///< the first column; nullopt: NULL
@@ -26,14 +27,39 @@ struct answer {
 /// One round trip.
 ///
 /// A stop request becomes a KILL QUERY on a second connection, repeated until the answer comes, because one that arrives
-/// before the statement has begun does nothing. Where that cannot be had, this connection is severed: the answer is lost.
+/// before the statement has begun does nothing; so does a limit that has passed for half a grace. Where no answer comes, or a KILL
+/// QUERY is still on its way when one has come, this connection is severed: the answer is lost.
 ///
 /// Losing the connection severs it on our side too; an answer that makes no sense does the same. Where the driver has put
 /// another connection in its place, what it held is lost, and the server is told so.
-[[nodiscard]] answer ask(connection& on, std::string_view sql, const soci_support::stop_event& stop = {}) noexcept;
+/// \param awaited  what the answer is to, for the reason why it was severed
+[[nodiscard]] answer ask(connection& on, std::string_view sql, soci_support::patience until, const char* awaited) noexcept;
+
+/// For a statement that waits for nobody.
+[[nodiscard]] inline answer ask(connection& on, std::string_view sql, const char* awaited = "a question") noexcept {
+    return ask(on, sql, on.answering(), awaited);
+}
 
 /// For a statement of many rows.
 [[nodiscard]] result query(connection& on, std::string_view sql) noexcept;
+
+/// For a statement without rows. Nothing: it was executed.
+[[nodiscard]] std::optional<errc> execute(connection& on, std::string_view sql) noexcept;
+
+/// Bounds what the driver waits for in the middle of an answer, as long as it lives; a shorter limit of the session stays.
+/// https://mariadb.com/kb/en/mysql_optionsv/ (MYSQL_OPT_READ_TIMEOUT)
+class read_limit {
+public:
+    read_limit(MYSQL* handle, std::chrono::milliseconds limit) noexcept;
+    ~read_limit();
+    read_limit(const read_limit&) = delete;
+    read_limit& operator=(const read_limit&) = delete;
+
+private:
+    MYSQL* handle_;
+    const void* of_;
+    int before_ = 0;
+};
 
 /// A row of sql::holders().
 [[nodiscard]] holder holder_of(const result& row);

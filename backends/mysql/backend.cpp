@@ -40,20 +40,21 @@ void release_pending(connection& on) noexcept {
             if (outcome == released::pending) return;
             on.forget(keys, serial);
         } catch (const std::bad_alloc&) {
-            return on.sever();
+            return on.sever("there was no memory to release a lock, so the session was ended, and with it every lock on it");
         }
     }
 }
 
-}  // namespace
-
-std::shared_ptr<connection> ready(soci::session& session, std::span<const std::string> keys) {
+std::shared_ptr<connection> ready_once(soci::session& session, std::span<const std::string> keys, bool limited, const stop_event& stop) {
     auto on = connection::of(session);
+    std::optional<connection::call> call{std::in_place, *on, limited, stop};
     for (const auto& key : keys) on->server().check(key);
     release_pending(*on);
     if (!on->held().empty() && !on->is_alive()) {
         on->sever();
+        call.reset();
         on = connection::of(session);
+        call.emplace(*on, limited, stop);
     }
     if (std::any_of(keys.begin(), keys.end(), [&](const std::string& key) { return on->find(key) != nullptr; })) {
         throw lock_error{errc::already_owned,
@@ -78,23 +79,33 @@ std::shared_ptr<connection> ready(soci::session& session, std::span<const std::s
     return on;
 }
 
+}  // namespace
+
+/// The driver may put another connection behind the handle with the first statement that finds the old one dead (reconnect=1). The
+/// state of the old one is of no use then: whatever was granted through it would look lost, and stay at the server.
+std::shared_ptr<connection> ready(soci::session& session, std::span<const std::string> keys, bool limited, const stop_event& stop) {
+    auto on = ready_once(session, keys, limited, stop);
+    if (on->was_replaced()) refuse(*on);
+    return on;
+}
+
 namespace {
 
 /// Proves, after an answer that was neither yes nor no, that this server connection does not hold the key: by asking the
-/// server, else by ending the session. False: the session has ended.
-bool prove_not_held(connection& on, std::string_view key, unsigned long id) noexcept {
+/// server, else by ending the session. False: the session has ended, and connection::error() says why.
+[[nodiscard]] bool prove_not_held(connection& on, std::string_view key, unsigned long id) noexcept {
     constexpr int attempts = 3;  // a KILL QUERY that comes late can end these statements too
     for (int i = 0; i < attempts; ++i) {
-        const auto answer = ask(on, sql::release_ghost(id, key).view());
+        const auto answer = ask(on, sql::release_ghost(id, key).view(), "the question whether it had granted a lock");
         if (answer.failed == errc::lost) return false;
         if (!answer.failed && answer.value) return true;
     }
-    on.sever();
+    on.sever("the server did not say whether it had granted a lock: the session was ended, and with it every lock on it");
     return false;
 }
 
 released release_key(connection& on, std::string_view key) noexcept {
-    const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view());
+    const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view(), "a release");
     if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
     switch (*answer.failed) {
         case errc::lost: return released::lost;
@@ -107,11 +118,20 @@ released release_key(connection& on, std::string_view key) noexcept {
 
 lock_error error_or_end(connection& on, errc reason) {
     try {
-        return error_from(on.handle(), reason);
+        return on.error(reason);
     } catch (const std::bad_alloc&) {
-        on.sever();
+        on.sever("there was no memory to tell an error, so the session was ended, and with it every lock on it");
         throw;
     }
+}
+
+lock_error cancelled(bool by_stop) {
+    return {errc::cancelled, by_stop ? "dlock: the wait was cancelled" : "dlock: KILL QUERY or a time limit of the session ended the wait"};
+}
+
+lock_error unanswered_try(const connection& on) {
+    return {errc::cancelled, "dlock: the server did not answer a try_lock() within " + std::to_string(on.grace().count() / 2) +
+                                 " ms, so the statement was killed; nothing is held"};
 }
 
 void refuse(connection& on) {
@@ -121,7 +141,7 @@ void refuse(connection& on) {
                          "dlock: the driver has reconnected the session (reconnect=1): every lock it held is lost"};
     }
     if (on.has_been_proven()) {
-        on.sever();
+        on.sever("a pooler has put another server connection behind this session: every lock it held is lost");
         throw lock_error{
             errc::lost,
             "dlock: a pooler has put another server connection behind this session: every lock it held is lost"};
@@ -149,23 +169,26 @@ sql::text acquiring_statement(const connection& on, std::string_view key, millis
 void await_fence(connection& on, const stop_event& stop) {
     while (!on.can_fence()) {
         const auto answer = query(on, sql::uptime);
-        if (!answer.ok()) throw error_from(on.handle(), answer.reason());
+        if (!answer.ok()) throw on.error(answer.reason());
         if (answer.has_row() && answer.columns() > 1 && answer.number(1) > 0U) return on.set_can_fence();
         if (stop.requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
         std::this_thread::sleep_for(milliseconds{20});
     }
 }
 
+/// What a caller may wait for.
+struct terms {
+    bool is_try;
+    bool is_endless;
+};
+
 /// Once; nullopt: not in this time.
 std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::string_view key, milliseconds wait,
-                                  fencing with, const stop_event& stop) {
-    const auto cancelled = [&] {
-        return lock_error{errc::cancelled, stop.requested()
-                                               ? "dlock: the wait was cancelled"
-                                               : "dlock: KILL QUERY or a time limit of the session ended the wait"};
-    };
+                                  fencing with, const stop_event& stop, const terms& of) {
     const auto text = acquiring_statement(*on, key, wait, with);
-    const auto answer = ask(*on, text.view(), stop);
+    const auto until = on->waiting(of.is_endless ? std::nullopt : std::optional{wait});
+    const auto answer = ask(*on, text.view(), until, "a request for a lock");
+    const bool overdue = on->was_overdue() && !stop.requested();
     if (answer.failed) {
         const auto error = error_or_end(*on, *answer.failed);
         switch (error.reason()) {
@@ -175,13 +198,16 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
                 throw error;
             default: break;
         }
-        (void)prove_not_held(*on, key, on->id());
-        if (error.reason() == errc::cancelled && stop.requested()) throw cancelled();
+        if (!prove_not_held(*on, key, on->id())) throw on->error(errc::lost);
+        if (error.reason() != errc::cancelled) throw error;
+        if (overdue) return of.is_try ? throw unanswered_try(*on) : std::optional<grant>{};
+        if (stop.requested()) throw cancelled(true);
         throw error;
     }
+    if (on->is_severed()) throw on->end();
     const bool granted = with == fencing::yes ? answer.value > 0U : answer.value == 1U;
-    if (answer.id != on->id()) {
-        if (granted) (void)prove_not_held(*on, key, answer.id);
+    if (answer.id != on->id() || on->was_replaced()) {
+        if (granted && !prove_not_held(*on, key, answer.id)) throw on->error(errc::lost);
         refuse(*on);
     }
     on->prove();
@@ -190,24 +216,28 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
         return grant{on, on->remember(), fencing_token{with == fencing::yes ? *answer.value : 0}};
     }
     // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server
-    (void)prove_not_held(*on, key, on->id());
-    throw cancelled();
+    if (!prove_not_held(*on, key, on->id())) throw on->error(errc::lost);
+    if (overdue) return of.is_try ? throw unanswered_try(*on) : std::optional<grant>{};
+    throw cancelled(stop.requested());
 }
 
-std::optional<grant> acquire(soci::session& session, const std::string& key, mode m, fencing with, deadline until,
+/// \param limit  nothing: only try
+std::optional<grant> acquire(soci::session& session, const std::string& key, mode m, fencing with, std::optional<deadline> limit,
                              const std::stop_token& token) {
+    const auto until = limit.value_or(deadline::after(milliseconds::zero()));
     if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
-    const auto on = ready(session, {&key, 1});
+    const stop_event stop{token};
+    const auto on = ready(session, {&key, 1}, !until.is_never(), stop);
     on->reserve(key);
     const connection::stake at_stake{*on};
-    const stop_event stop{token};
+    const connection::call call{*on, !until.is_never(), stop};
     if (with == fencing::yes) await_fence(*on, stop);
     pauses between;
     for (;;) {
         if (stop.requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
         const bool last = until.expired();
         const auto wait = last ? milliseconds::zero() : slice(on->server(), until);
-        if (auto taken = acquire_once(on, key, wait, with, stop)) return taken;
+        if (auto taken = acquire_once(on, key, wait, with, stop, {!limit, until.is_never()})) return taken;
         if (last || until.expired()) return std::nullopt;
         between.sleep(until);
     }
@@ -221,12 +251,12 @@ bool scrub(soci::session& session) noexcept {
             on->sever();  // a watch keeps it open for the server when the driver has left it
             return false;
         }
-        if ((on->handle()->server_status & SERVER_STATUS_IN_TRANS) != 0 && mysql_rollback(on->handle()) != 0) {
-            on->sever();
+        if ((on->handle()->server_status & SERVER_STATUS_IN_TRANS) != 0 && execute(*on, "ROLLBACK")) {
+            on->sever("the session could not be cleaned for its pool, so it was ended");
             return false;
         }
         on->held().for_each([&](const connection::held_lock& lock) {  // a release that fails severs, and nothing is held then
-            if (release_key(*on, lock.key) == released::pending) on->sever();
+            if (release_key(*on, lock.key) == released::pending) on->sever("the session could not be cleaned for its pool, so it was ended");
         });
         on->lose_all();  // for lock objects that are still there, which are told
         return on->serves(session);
@@ -242,7 +272,7 @@ bool scrub(soci::session& session) noexcept {
 void named::check(session_type& session, const key_type& key) { server::of(handle_of(session)).check(key); }
 
 std::optional<grant> named::try_acquire(session_type& session, const key_type& key, mode m) {
-    return acquire(session, key, m, fencing::no, deadline::after(milliseconds::zero()), {});
+    return acquire(session, key, m, fencing::no, std::nullopt, {});
 }
 
 std::optional<grant> named::acquire_until(session_type& session, const key_type& key, mode m, deadline until,
@@ -251,7 +281,7 @@ std::optional<grant> named::acquire_until(session_type& session, const key_type&
 }
 
 std::optional<grant> fenced_named::try_acquire(session_type& session, const key_type& key, mode m) {
-    return acquire(session, key, m, fencing::yes, deadline::after(milliseconds::zero()), {});
+    return acquire(session, key, m, fencing::yes, std::nullopt, {});
 }
 
 std::optional<grant> fenced_named::acquire_until(session_type& session, const key_type& key, mode m, deadline until,
@@ -292,7 +322,7 @@ std::vector<holder> named::holders(session_type& session, const key_type& key) {
     const auto on = connection::of(session);
     on->server().check(key);
     auto answer = query(*on, sql::holders(key).view());
-    if (!answer.ok()) throw error_from(on->handle(), answer.reason());
+    if (!answer.ok()) throw on->error(answer.reason());
     std::vector<holder> found;
     for (; answer.has_row(); answer.next()) found.push_back(holder_of(answer));
     return found;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <new>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 #include <sys/socket.h>
 
 #include <dlock/error.hpp>
+#include <dlock/mysql/error.hpp>
 #include <dlock/soci/inherited.hpp>
 #include <dlock/soci/native.hpp>
 
@@ -76,16 +78,24 @@ namespace note {
 constexpr const char* session_pooling = "dlock: assume_session_pooling";
 constexpr const char* local_locks = "dlock: accept_local_locks";
 constexpr const char* one_lock = "dlock: accept_one_lock_per_session";
+constexpr const char* grace = "dlock: set_grace";
 
-bool is_set(MYSQL* handle, const char* which) noexcept {
+/// 0: nothing is kept.
+std::uintptr_t get(MYSQL* handle, const char* which) noexcept {
     void* value = nullptr;
     mysql_get_optionv(handle, MARIADB_OPT_USERDATA, const_cast<char*>(which), &value);
-    return value != nullptr;
+    return reinterpret_cast<std::uintptr_t>(value);
 }
 
-void set(MYSQL* handle, const char* which) {
-    static char value;
-    if (mysql_optionsv(handle, MARIADB_OPT_USERDATA, which, static_cast<void*>(&value)) != 0) throw std::bad_alloc{};
+bool is_set(MYSQL* handle, const char* which) noexcept { return get(handle, which) != 0; }
+
+void set(MYSQL* handle, const char* which, std::uintptr_t number = 1) {
+    if (mysql_optionsv(handle, MARIADB_OPT_USERDATA, which, reinterpret_cast<void*>(number)) != 0) throw std::bad_alloc{};
+}
+
+std::chrono::milliseconds grace_of(MYSQL* handle) noexcept {
+    const auto kept = get(handle, grace);
+    return kept != 0 ? std::chrono::milliseconds{kept} : soci_support::default_grace;
 }
 
 }  // namespace note
@@ -106,6 +116,7 @@ connection::connection(MYSQL* handle) noexcept
       socket_{static_cast<int>(mysql_get_socket(handle))},
       greeting_{handle},
       server_{server::of(handle)},
+      grace_{note::grace_of(handle)},
       session_pooling_{note::is_set(handle, note::session_pooling)},
       local_locks_{note::is_set(handle, note::local_locks)},
       one_lock_{note::is_set(handle, note::one_lock)} {
@@ -140,11 +151,27 @@ bool connection::still_serves(soci::session& session) noexcept {
     return false;
 }
 
-void connection::sever() noexcept {
+void connection::sever(const char* why) noexcept {
     // The watch's duplicate, where there is one: it keeps the connection open when the driver has closed its own descriptor.
     if (const int socket = watch_ ? watch_->socket() : static_cast<int>(mysql_get_socket(handle_)); socket != MARIADB_INVALID_SOCKET) ::shutdown(socket, SHUT_RDWR);
     lose_all();
+    try {
+        if (!severed_) why_ = why;
+    } catch (const std::bad_alloc&) {
+        // then the end goes without its reason
+    }
     severed_ = true;
+}
+
+lock_error connection::end() const {
+    return {errc::lost, "dlock: " + (why_.empty() ? std::string{"the session has lost its connection"} : why_)};
+}
+
+lock_error connection::error(errc reason) const { return reason == errc::lost && !why_.empty() ? end() : error_from(handle_, reason); }
+
+void connection::set_grace(std::chrono::milliseconds grace) {
+    note::set(handle_, note::grace, static_cast<std::uintptr_t>(grace.count()));
+    grace_ = grace;
 }
 
 void connection::assume_session_pooling() {

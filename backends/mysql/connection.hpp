@@ -16,6 +16,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -31,11 +32,14 @@
 
 #include <dlock/detail/held_locks.hpp>
 #include <dlock/detail/process.hpp>
+#include <dlock/error.hpp>
 #include <dlock/mysql/server.hpp>
 #include <dlock/soci/end_watch.hpp>
 #include <dlock/soci/fwd.hpp>
 #include <dlock/soci/own_socket.hpp>
+#include <dlock/soci/patience.hpp>
 #include <dlock/soci/shared_handle_members.hpp>
+#include <dlock/soci/stop_event.hpp>
 
 namespace dlock::mysql {
 
@@ -86,11 +90,58 @@ public:
     [[nodiscard]] bool still_serves(soci::session& session) noexcept;
 
     /// Ends the connection for the server, which frees every lock on it. SOCI's handle stays valid and reports the end.
+    /// \param why  what the caller is told, where the end is dlock's own decision
     /// \pre serves(the session)
-    void sever() noexcept;
+    void sever(const char* why = "") noexcept;
+    /// dlock has ended it, or has seen its end.
+    [[nodiscard]] bool is_severed() const noexcept { return severed_; }
+    /// Lost, and why. \pre is_severed()
+    [[nodiscard]] lock_error end() const;
+    /// Why a statement has failed: the handle's last error, or why dlock has ended the session.
+    [[nodiscard]] lock_error error(errc reason) const;
 
     /// Whether the driver has put another connection behind the handle. \pre the session has this handle
     [[nodiscard]] bool was_replaced() const noexcept { return greeting{handle_} != greeting_; }
+
+    // --- how long an answer is awaited
+
+    void set_grace(std::chrono::milliseconds grace);
+    [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return grace_; }
+
+    /// While this lives, the statements are those of one call: a call with a limit does not wait longer than a grace for any of
+    /// their answers, and a stop request ends them all.
+    class call {
+    public:
+        call(connection& c, bool limited, const soci_support::stop_event& stop) noexcept
+            : connection_{c}, limited_{limited}, stop_{stop.is_possible() ? &stop : nullptr} {
+            c.call_ = this;
+        }
+        ~call() { connection_.call_ = nullptr; }
+        call(const call&) = delete;
+        call& operator=(const call&) = delete;
+
+    private:
+        friend class connection;
+        connection& connection_;
+        bool limited_;
+        const soci_support::stop_event* stop_;
+    };
+
+    /// For a statement that waits in the server's queue, for `limit` at most; nothing: for ever.
+    [[nodiscard]] soci_support::patience waiting(std::optional<std::chrono::milliseconds> limit) const noexcept {
+        const auto* const stop = call_ != nullptr ? call_->stop_ : nullptr;
+        return limit ? soci_support::patience{*limit, grace_, stop} : soci_support::patience{grace_, stop};
+    }
+    /// For any other.
+    [[nodiscard]] soci_support::patience answering() const noexcept {
+        const bool soon = call_ != nullptr && call_->limited_;
+        return soci_support::patience::for_answer(soon ? grace_ : soci_support::answer_graces * grace_, grace_,
+                                                  call_ != nullptr ? call_->stop_ : nullptr);
+    }
+
+    /// The last wait was ended by dlock itself, with a KILL QUERY, because its limit had passed without an answer.
+    [[nodiscard]] bool was_overdue() const noexcept { return overdue_; }
+    void set_overdue(bool yes) noexcept { overdue_ = yes; }
 
     // --- who it is
 
@@ -179,6 +230,10 @@ private:
     greeting greeting_;
     mysql::server server_;
     std::atomic<bool> severed_ = false;  ///< also read by whoever gets a handle at the same address next
+    std::string why_;  ///< it was severed
+    std::chrono::milliseconds grace_;
+    call* call_ = nullptr;
+    bool overdue_ = false;
     bool session_pooling_;
     bool local_locks_;
     bool checked_ = false;

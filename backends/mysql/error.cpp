@@ -62,7 +62,8 @@ lock_error error_from(MYSQL* handle, errc reason) {
     const unsigned native = mysql_errno(handle);
     std::string what = "dlock: ";
     if (native == CR_COMMANDS_OUT_OF_SYNC)
-        what += "a statement is in progress on this session: finish reading its rows first: ";
+        what += "a statement is in progress on this session: its rows have not been read, or another thread uses the session, which one "
+                "thread at a time may: ";
     if (reason == errc::cancelled) what += "the wait was ended by KILL QUERY or by a time limit of the session: ";
     what += native != 0 ? mysql_error(handle) : "the server's answer made no sense; the session is closed";
     return {reason, what, std::to_string(native)};

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/mysql/killer.hpp>
 
+#include <new>
+
 #include <dlock/mysql/result.hpp>
 #include <dlock/mysql/sql.hpp>
 
@@ -37,7 +39,9 @@ void copy_options(MYSQL* from, MYSQL* to) noexcept {
     copy_option<unsigned>(from, to, MYSQL_OPT_PROTOCOL);
 }
 
-const char* unless_empty(const char* text) noexcept { return text != nullptr && *text != '\0' ? text : nullptr; }
+std::string text_of(const char* text) { return text != nullptr ? text : ""; }
+
+const char* unless_empty(const std::string& text) noexcept { return text.empty() ? nullptr : text.c_str(); }
 
 /// The server cuts a long statement off when it tells what it executes.
 bool is_of(std::string_view shown, std::string_view statement) noexcept {
@@ -51,19 +55,30 @@ bool send(MYSQL* handle, std::string_view sql) noexcept {
 
 }  // namespace
 
-killer::killer(MYSQL* first) noexcept : second_{mysql_init(nullptr)} {
-    if (!second_) return;
+killer::killer(MYSQL* first)
+    : second_{mysql_init(nullptr)},
+      host_{text_of(first->host)},
+      user_{text_of(first->user)},
+      password_{text_of(first->passwd)},
+      socket_{text_of(first->unix_socket)},
+      port_{first->port} {
+    if (!second_) throw std::bad_alloc{};
     copy_options(first, second_.get());
-    if (mysql_real_connect(second_.get(), unless_empty(first->host), first->user, first->passwd, nullptr, first->port,
-                           unless_empty(first->unix_socket), 0) == nullptr) {
-        second_.reset();
-    }
 }
 
-void killer::kill_query(unsigned long id, std::string_view statement) const noexcept {
-    if (!send(second_.get(), sql::statement_of(id).view())) return;
+std::string killer::connect() {
+    if (mysql_real_connect(second_.get(), unless_empty(host_), unless_empty(user_), unless_empty(password_), nullptr, port_, unless_empty(socket_), 0) !=
+        nullptr) {
+        return {};
+    }
+    return text_of(mysql_error(second_.get()));
+}
+
+std::string killer::kill_query(unsigned long id, std::string_view statement) const {
+    if (!send(second_.get(), sql::statement_of(id).view())) return text_of(mysql_error(second_.get()));
     const result running{mysql_store_result(second_.get())};
-    if (running.has_row() && is_of(running.text(0), statement)) (void)send(second_.get(), sql::kill_query(id).view());
+    if (!running.has_row() || !is_of(running.text(0), statement) || send(second_.get(), sql::kill_query(id).view())) return {};
+    return text_of(mysql_error(second_.get()));
 }
 
 }  // namespace dlock::mysql

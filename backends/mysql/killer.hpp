@@ -6,28 +6,35 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include <mysql.h>
 
 namespace dlock::mysql {
 
+/// Needs the first connection only to be made; then any thread may connect with it.
 class killer {
 public:
-    /// Connects the way `first` did: address, user, TLS.
-    explicit killer(MYSQL* first) noexcept;
+    /// Will connect the way `first` did: address, user, TLS.
+    /// \throws std::bad_alloc
+    explicit killer(MYSQL* first);
 
-    [[nodiscard]] bool is_connected() const noexcept { return second_ != nullptr; }
+    /// Blocks, for a few seconds at most. \return why it cannot; empty: it has
+    [[nodiscard]] std::string connect();
 
     /// Ends the statement if connection `id` executes it now. It looks first: the address may lead to another server than
-    /// the first time, where the id is a stranger's. \pre is_connected()
-    void kill_query(unsigned long id, std::string_view statement) const noexcept;
+    /// the first time, where the id is a stranger's. \pre connect() has
+    /// \return why it could not; empty: it has, or there is nothing to end
+    std::string kill_query(unsigned long id, std::string_view statement) const;
 
 private:
     struct close {
         void operator()(MYSQL* handle) const noexcept { mysql_close(handle); }
     };
     std::unique_ptr<MYSQL, close> second_;
+    std::string host_, user_, password_, socket_;
+    unsigned port_ = 0;
 };
 
 }  // namespace dlock::mysql

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/mysql/liveness.hpp>
 
+#include <algorithm>
 #include <string>
 
 #include <soci/mysql/soci-mysql.h>
@@ -10,7 +11,6 @@
 #include <dlock/error.hpp>
 #include <dlock/mysql/answer.hpp>
 #include <dlock/mysql/connection.hpp>
-#include <dlock/mysql/error.hpp>
 #include <dlock/mysql/leased_lock.hpp>
 #include <dlock/mysql/open_session.hpp>
 #include <dlock/soci/breaker.hpp>
@@ -29,7 +29,9 @@ void limit_silence(soci::session& session, milliseconds lease) {
     constexpr my_bool never = 0;  // the next connection would have no limit
     mysql_optionsv(handle, MYSQL_OPT_RECONNECT, &never);
     const std::string sql = "SET SESSION wait_timeout = " + std::to_string(std::chrono::ceil<std::chrono::seconds>(lease).count());
-    if (mysql_real_query(handle, sql.data(), sql.size()) != 0) throw error_from(handle, reason_of(handle));
+    const auto on = connection::of(session);
+    on->set_grace(std::min(lease, soci_support::default_grace));
+    if (const auto failed = execute(*on, sql)) throw on->error(*failed);
 }
 
 }  // namespace
@@ -37,6 +39,11 @@ void limit_silence(soci::session& session, milliseconds lease) {
 void bound_silence(soci::session& session, std::chrono::seconds bound) {
     const soci_support::keepalive probes{bound};
     probes.apply_to(mysql_get_socket(handle_of(session)));
+}
+
+void set_grace(soci::session& session, milliseconds grace) {
+    soci_support::check_grace(grace);
+    connection::of(session)->set_grace(grace);
 }
 
 std::shared_ptr<soci::session> leasing::open_session(const std::string& connection, milliseconds lease) {
@@ -62,7 +69,7 @@ bool leasing::heartbeat(soci::session& session, milliseconds longest) noexcept {
         soci_support::stop_event::wait_for(mysql_get_socket(on->handle()), longest) && mysql_read_query_result(on->handle()) == 0) {
         return true;
     }
-    on->sever();
+    on->sever("the server did not answer a heartbeat: the session was ended, and with it the lock on it");
     return false;
 }
 

@@ -23,16 +23,15 @@ namespace {
 using soci_support::stop_event;
 using std::chrono::milliseconds;
 
-lock_error cancelled(const stop_event& stop) {
-    return lock_error{errc::cancelled, stop.requested() ? "dlock: the wait was cancelled"
-                                                        : "dlock: KILL QUERY or a time limit of the session ended the wait"};
-}
-
 /// Once; nullopt: not in this time.
-std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, sql::names keys, milliseconds wait, bool is_total, const stop_event& stop) {
+/// \param is_total  the wait has a limit
+std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, sql::names keys, milliseconds wait, bool is_total, bool is_try,
+                                  const stop_event& stop) {
     const auto unit = on->server().waits_whole_seconds() ? sql::unit::second : sql::unit::millisecond;
     const auto text = sql::acquire_all(on->is_proven() ? 0 : on->id(), keys, wait, is_total, unit);
-    const auto answer = ask(*on, text.view(), stop);
+    const auto until = on->waiting(is_total ? std::optional{wait} : std::nullopt);
+    const auto answer = ask(*on, text.view(), until, "a request for several locks");
+    const bool overdue = on->was_overdue() && !stop.requested();
     if (answer.failed) {
         const auto error = error_or_end(*on, *answer.failed);
         switch (error.reason()) {
@@ -41,36 +40,44 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, sql::na
                 throw error;
             default: break;
         }
-        (void)statement::prove_none_held(*on, keys, on->id());
-        if (error.reason() == errc::cancelled && stop.requested()) throw cancelled(stop);
+        if (!statement::prove_none_held(*on, keys, on->id())) throw on->error(errc::lost);
+        if (error.reason() != errc::cancelled) throw error;
+        if (overdue) return is_try ? throw unanswered_try(*on) : std::optional<grant>{};
+        if (stop.requested()) throw cancelled(true);
         throw error;
     }
+    if (on->is_severed()) throw on->end();
     const auto said = static_cast<sql::said>(answer.value.value_or(static_cast<unsigned>(sql::said::ended)));
-    if (answer.id != on->id()) {
-        if (said != sql::said::refused) (void)statement::prove_none_held(*on, keys, answer.id);
+    if (answer.id != on->id() || on->was_replaced()) {
+        if (said != sql::said::refused && !statement::prove_none_held(*on, keys, answer.id)) throw on->error(errc::lost);
         refuse(*on);
     }
     on->prove();
     if (said == sql::said::granted && !stop.requested()) return grant{on, on->remember_all()};
-    if (said != sql::said::busy || keys.size() > 1) (void)statement::prove_none_held(*on, keys, on->id());
+    if ((said != sql::said::busy || keys.size() > 1) && !statement::prove_none_held(*on, keys, on->id())) throw on->error(errc::lost);
     if (said == sql::said::busy) return std::nullopt;
-    throw cancelled(stop);  // as MariaDB answers KILL QUERY; or granted, too late to stop the server
+    if (overdue) return is_try ? throw unanswered_try(*on) : std::optional<grant>{};
+    throw cancelled(stop.requested());  // as MariaDB answers KILL QUERY; or granted, too late to stop the server
 }
 
-std::optional<grant> acquire(soci::session& session, const key_set<std::string>& set, mode m, deadline until, const std::stop_token& token) {
+/// \param limit  nothing: only try
+std::optional<grant> acquire(soci::session& session, const key_set<std::string>& set, mode m, std::optional<deadline> limit,
+                             const std::stop_token& token) {
+    const auto until = limit.value_or(deadline::after(milliseconds::zero()));
     if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
     if (set.empty()) named_set::check(session, set);
     const sql::names keys{set};
-    const auto on = ready(session, keys);
+    const stop_event stop{token};
+    const auto on = ready(session, keys, !until.is_never(), stop);
     on->reserve(keys);
     const connection::stake at_stake{*on};
-    const stop_event stop{token};
+    const connection::call call{*on, !until.is_never(), stop};
     pauses between;
     for (;;) {
-        if (stop.requested()) throw cancelled(stop);
+        if (stop.requested()) throw cancelled(true);
         const bool last = until.expired();
         const auto wait = last ? milliseconds::zero() : slice(on->server(), until);
-        if (auto taken = acquire_once(on, keys, wait, !until.is_never(), stop)) return taken;
+        if (auto taken = acquire_once(on, keys, wait, !until.is_never(), !limit, stop)) return taken;
         if (last || until.expired()) return std::nullopt;
         between.sleep(until);
     }
@@ -84,7 +91,7 @@ void named_set::check(session_type& session, const key_type& keys) {
 }
 
 std::optional<grant> named_set::try_acquire(session_type& session, const key_type& keys, mode m) {
-    return acquire(session, keys, m, deadline::after(milliseconds::zero()), {});
+    return acquire(session, keys, m, std::nullopt, {});
 }
 
 std::optional<grant> named_set::acquire_until(session_type& session, const key_type& keys, mode m, deadline until,
@@ -126,7 +133,7 @@ std::vector<holder> named_set::holders(session_type& session, const key_type& ke
     check(session, keys);
     const auto on = connection::of(session);
     const auto holding = query(*on, sql::holders_of_any(keys).view());
-    if (!holding.ok()) throw error_from(on->handle(), holding.reason());
+    if (!holding.ok()) throw on->error(holding.reason());
     std::vector<holder> found;
     if (!holding.has_row()) return found;
     std::string ids{holding.text(0)};
@@ -138,7 +145,7 @@ std::vector<holder> named_set::holders(session_type& session, const key_type& ke
     }
     if (found.empty()) return found;
     auto who = query(*on, sql::connections(ids).view());
-    if (!who.ok()) throw error_from(on->handle(), who.reason());
+    if (!who.ok()) throw on->error(who.reason());
     for (; who.has_row(); who.next()) {
         for (auto& one : found) {
             if (one.session == who.text(0)) one.description = std::string{who.text(1)}.append("@").append(who.text(2));

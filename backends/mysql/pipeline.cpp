@@ -29,8 +29,8 @@ namespace {
 
 [[noreturn]] void lose() { throw lock_error{errc::lost, "dlock: the session has lost its connection"}; }
 
-void execute(connection& on, std::string_view sql) {
-    if (mysql_real_query(on.handle(), sql.data(), sql.size()) != 0) throw error_from(on.handle(), reason_of(on.handle()));
+void set(connection& on, std::string_view sql) {
+    if (const auto failed = execute(on, sql)) throw on.error(*failed);
 }
 
 }  // namespace
@@ -63,6 +63,7 @@ public:
     [[nodiscard]] std::optional<answer> next() noexcept {
         if (!open_ || !has_begun()) return std::nullopt;
         answer whole{true};
+        const read_limit limit{handle_, grace_};
         if (mysql_read_query_result(handle_) != 0) return failure();
         result rows{mysql_use_result(handle_)};
         if (!rows.ok()) return failure();
@@ -73,6 +74,8 @@ public:
         if (mysql_errno(handle_) != 0) return failure();  // a statement can still fail behind its row
         return whole;
     }
+
+    void set_grace(std::chrono::milliseconds grace) noexcept { grace_ = grace; }
 
     [[nodiscard]] static bool released(const answer& said) noexcept { return said.value == 1U; }
 
@@ -95,6 +98,7 @@ private:
 
     MYSQL* handle_;
     int socket_;
+    std::chrono::milliseconds grace_ = soci_support::default_grace;
     bool readable_ = false;
     bool open_ = true;
 };
@@ -107,6 +111,8 @@ struct pipeline::parts {
         bound_silence(session);
         auto on = connection::of(session);
         on->keep_always();
+        const soci_support::stop_event never_stopped;
+        const connection::call soon{*on, true, never_stopped};
         if (on->server().one_lock_per_session()) {
             throw lock_error{errc::unsupported,
                              "dlock: this server keeps one named lock per session, so a lock_manager cannot share connections: use "
@@ -117,9 +123,9 @@ struct pipeline::parts {
         preflight(*on);
         ask_for_id(*on);
         if (const auto who = ask(*on, sql::connection_id); !who.failed && who.value == on->id()) on->prove();
-        else if (who.failed) throw error_from(on->handle(), *who.failed);
-        execute(*on, "SET SESSION wait_timeout = 31536000");
-        execute(*on, on->server().mariadb ? "SET SESSION max_statement_time = 0" : "SET SESSION max_execution_time = 0");
+        else if (who.failed) throw on->error(*who.failed);
+        set(*on, "SET SESSION wait_timeout = 31536000");
+        set(*on, on->server().mariadb ? "SET SESSION max_statement_time = 0" : "SET SESSION max_execution_time = 0");
         return on;
     }
 
@@ -129,6 +135,14 @@ struct pipeline::parts {
     }
     [[nodiscard]] sql::text releasing(std::string_view k) const noexcept {
         return on->is_proven() ? sql::release(k) : sql::release_if(on->id(), k);
+    }
+
+    /// No answer came.
+    [[noreturn]] void end() {
+        speaker.sever();
+        if (!talk.was_silent()) lose();
+        throw lock_error{errc::lost, "dlock: the server did not answer within " + std::to_string(on->grace().count()) +
+                                         " ms: the connection was ended, and with it every lock on it"};
     }
 
     std::shared_ptr<soci::session> session;
@@ -152,13 +166,18 @@ bool pipeline::try_acquire(const std::string& k, mode m) {
     if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
     const auto said = p.talk.ask(p.acquiring(k));
     if (said.came && !said.failed && said.value && *said.value <= 1U) return *said.value == 1U;
-    if (!said.came || (!said.failed && said.value)) {  // no answer, or one of another connection than ours: a pooler has put it there
+    if (!said.came) p.end();
+    if (!said.failed && said.value) {  // another connection than ours has answered: a pooler has put it there
         sever();
-        lose();
+        throw lock_error{errc::lost, "dlock: a pooler has put another server connection behind this one: it was ended, and every lock on it is lost"};
     }
     // an error, or NULL: KILL QUERY
     const auto proof = p.talk.ask(sql::release_ghost(p.on->id(), k));
-    if (!proof.came || proof.failed || !proof.value) sever();
+    if (!proof.came || proof.failed || !proof.value) {
+        sever();
+        if (said.failed && said.failed->reason() == errc::lost) throw *said.failed;
+        throw lock_error{errc::lost, "dlock: the server did not say whether it had granted a lock: the connection was ended, and with it every lock on it"};
+    }
     throw said.failed ? *said.failed
                       : lock_error{errc::cancelled, "dlock: KILL QUERY or a time limit of the session ended the wait"};
 }
@@ -181,9 +200,15 @@ void pipeline::collect() noexcept { parts_->talk.collect(); }
 
 std::vector<holder> pipeline::holders(const std::string& k) {
     auto said = parts_->talk.ask(sql::holders(k));
-    if (!said.came) lose();
+    if (!said.came) parts_->end();
     if (said.failed) throw *said.failed;
     return std::move(said.holders);
+}
+
+void pipeline::set_grace(std::chrono::milliseconds grace) {
+    parts_->on->set_grace(grace);
+    parts_->talk.set_grace(grace);
+    parts_->speaker.set_grace(grace);
 }
 
 std::stop_token pipeline::lost() const { return parts_->lost; }

@@ -5,6 +5,7 @@
 // dlock/pipeline.hpp says what each member does. The server reads them one after the other, and answers in that order.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,6 +35,7 @@ public:
     [[nodiscard]] bool idle() const noexcept;
     void collect() noexcept;
     [[nodiscard]] std::vector<holder> holders(const std::string& k);
+    void set_grace(std::chrono::milliseconds grace);
     [[nodiscard]] std::stop_token lost() const;
     void sever() noexcept;
 

@@ -4,7 +4,6 @@
 
 #include <dlock/error.hpp>
 #include <dlock/mysql/answer.hpp>
-#include <dlock/mysql/error.hpp>
 #include <dlock/mysql/sql.hpp>
 
 namespace dlock::mysql {
@@ -12,7 +11,7 @@ namespace dlock::mysql {
 void ask_for_id(connection& on) {
     if (on.id() != 0) return;
     const auto answer = ask(on, sql::connection_id);
-    if (answer.failed) throw error_from(on.handle(), *answer.failed);
+    if (answer.failed) throw on.error(*answer.failed);
     on.set_pooled_id(static_cast<unsigned long>(answer.value.value_or(0)));
     on.prove();
 }
@@ -20,7 +19,7 @@ void ask_for_id(connection& on) {
 void preflight(connection& on) {
     if (on.is_checked()) return;
     auto variables = query(on, sql::preflight);
-    if (!variables.ok()) throw error_from(on.handle(), variables.reason());
+    if (!variables.ok()) throw on.error(variables.reason());
     for (; variables.has_row(); variables.next()) {
         if (variables.text(1) != "ON") continue;
         throw lock_error{

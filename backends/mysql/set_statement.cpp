@@ -10,13 +10,13 @@ namespace dlock::mysql::statement {
 
 released release(connection& on, sql::names keys) noexcept {
     try {
-        const auto answer = ask(on, sql::release_all(on.is_proven() ? 0 : on.id(), keys).view());
+        const auto answer = ask(on, sql::release_all(on.is_proven() ? 0 : on.id(), keys).view(), "a release of several locks");
         if (!answer.failed) return answer.value == keys.size() ? released::yes : released::lost;
         if (answer.failed == errc::lost) return released::lost;
         if (answer.failed == errc::unsupported) return released::pending;  // the rows of another statement come first
         return prove_none_held(on, keys, on.id()) ? released::yes : released::lost;
     } catch (const std::bad_alloc&) {
-        on.sever();
+        on.sever("there was no memory to release several locks, so the session was ended, and with it every lock on it");
         return released::lost;
     }
 }
@@ -26,14 +26,14 @@ bool prove_none_held(connection& on, sql::names keys, unsigned long id) noexcept
     try {
         const auto text = sql::release_ghosts(id, keys);
         for (int i = 0; i < attempts; ++i) {
-            const auto answer = ask(on, text.view());
+            const auto answer = ask(on, text.view(), "the question which locks it had granted");
             if (answer.failed == errc::lost) return false;
             if (!answer.failed && answer.value == keys.size()) return true;
         }
     } catch (const std::bad_alloc&) {
         // as if the server had not answered
     }
-    on.sever();
+    on.sever("the server did not say which locks it had granted: the session was ended, and with it every lock on it");
     return false;
 }
 

@@ -14,7 +14,7 @@ namespace dlock::mysql::statement {
 [[nodiscard]] released release(connection& on, sql::names keys) noexcept;
 
 /// Proves, after an answer that was not "all", that this server connection holds none of the keys: by releasing what it holds,
-/// else by ending the session. False: the session has ended.
-bool prove_none_held(connection& on, sql::names keys, unsigned long id) noexcept;
+/// else by ending the session. False: the session has ended, and connection::error() says why.
+[[nodiscard]] bool prove_none_held(connection& on, sql::names keys, unsigned long id) noexcept;
 
 }  // namespace dlock::mysql::statement

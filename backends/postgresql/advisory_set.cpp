@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <string>
 
 #include <dlock/error.hpp>
 #include <dlock/postgresql/answer.hpp>
@@ -24,23 +25,31 @@ using std::chrono::milliseconds;
 
 /// Proves, after an acquire() that failed, that the session holds none of the keys: by releasing what the server has granted,
 /// else by ending the session.
-void prove_none_held(connection& on, const statement::set_request& what) noexcept {
+/// \throws lock_error  lost: the session was ended
+void prove_none_held(connection& on, const statement::set_request& what) {
     constexpr int attempts = 10;  // a statement_timeout of the session can end these statements too
     try {
-        for (int i = 0; i < attempts && PQstatus(on.handle()) == CONNECTION_OK; ++i) {
+        for (int i = 0; i < attempts && !on.is_severed() && PQstatus(on.handle()) == CONNECTION_OK; ++i) {
             if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()) continue;
             const auto answer = statement::release_ghosts(on, what.keys, what.mode);
             if (answer.ok() && !answer.is_null(0) && answer.number(0) == 0) return;
+            if (answer.sqlstate() != sqlstate::insufficient_privilege) continue;
+            if (const auto unseen = statement::release_unseen(on, what.keys, what.mode); unseen.ok() && !unseen.is_null(0)) return;
         }
     } catch (const std::bad_alloc&) {
         // as if the server had not answered
     }
-    on.sever();
+    on.sever("the server did not say which locks it had granted: the session was ended, and with it every lock on it");
+    throw on.end();
 }
 
 /// Once; nullopt: the limit has passed, or one of them is not free.
-std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, const statement::set_request& what, const std::stop_token& stop) {
-    const auto answer = statement::acquire(*on, what, stop);
+/// \param may_wait  the caller does not only try
+std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, const statement::set_request& what, const std::stop_token& stop,
+                                  bool may_wait) {
+    const auto answer = statement::acquire(*on, what);
+    if (on->is_severed()) throw on->end();  // whatever it says is void
+    const bool overdue = on->was_overdue() && !stop.stop_requested();
     if (answer.ok()) {
         if (answer.is_null(0)) refuse(*on, what.backend_pid, answer);
         const auto held = answer.number(0);
@@ -60,6 +69,12 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, const s
     }
     prove_none_held(*on, what);
     if (error.reason() == errc::timed_out) return std::nullopt;
+    if (error.reason() == errc::cancelled && overdue) {
+        if (may_wait) return std::nullopt;
+        throw lock_error{errc::cancelled,
+                         "dlock: the server did not answer a try_lock() within " + std::to_string(on->grace().count() / 2) +
+                             " ms, so the statement was cancelled; the locks are not held"};
+    }
     if (error.reason() == errc::cancelled && stop.stop_requested()) {
         throw lock_error{errc::cancelled, "dlock: the wait was cancelled", error.native()};
     }
@@ -74,20 +89,23 @@ std::optional<grant> acquire(soci::session& session, const key_set<key>& keys, m
                          "dlock: another lock object holds one of these keys on the same session, which owns the lock"};
     }
     if (stop.stop_requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+    const connection::call call{*on, until == nullptr || !until->is_never(), stop};
     on->reserve(keys.size());
     const connection::stake at_stake{*on};
     statement::set_request what{keys, m, on->backend_pid(), {}};
-    if (until == nullptr) return acquire_once(on, what, stop);
+    if (until == nullptr) return acquire_once(on, what, stop, false);
+    what.waits_for_ever = until->is_never();
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days
     for (bool waited = false;;) {
         const bool last = until->expired();
         if (last) {
             what.limit.reset();
+            what.waits_for_ever = false;
         } else {
             what.limit = until->is_never() ? longest : std::clamp(until->remaining<milliseconds>(), milliseconds{1}, longest);
         }
         what.override_lock_timeout = waited || !until->is_never();  // which costs a little, and hardly any lock() needs it
-        if (auto taken = acquire_once(on, what, stop)) return taken;
+        if (auto taken = acquire_once(on, what, stop, true)) return taken;
         waited = true;
         if (last || until->expired()) return std::nullopt;
     }
@@ -139,7 +157,7 @@ std::vector<holder> advisory_set::holders(session_type& session, const key_type&
     check(session, keys);
     const auto on = ready(session, scope::session);
     const auto answer = statement::holders(*on, keys);
-    if (!answer.ok()) throw error_from(answer, on->handle());
+    if (!answer.ok()) throw on->error(answer);
     return holders_of(answer);
 }
 

@@ -7,6 +7,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <dlock/error.hpp>
@@ -18,6 +19,10 @@
 #include <dlock/soci/pooled_session.hpp>
 
 namespace dlock::postgresql {
+
+lock_error in_use(const char* by) {
+    return {errc::unsupported, std::string{"dlock: "} + by + ", or another thread uses the session, which one thread at a time may"};
+}
 
 std::shared_ptr<connection> ready(soci::session& session, scope where) {
     auto on = connection::of(session);
@@ -32,11 +37,11 @@ std::shared_ptr<connection> ready(soci::session& session, scope where) {
             throw lock_error{errc::unsupported, "dlock: the session's transaction is aborted: roll it back first",
                              sqlstate::in_failed_transaction};
         case PQTRANS_ACTIVE:
-            throw lock_error{errc::unsupported, "dlock: a statement is in progress on this session: finish reading its rows first"};
+            throw in_use("a statement is in progress on this session: its rows have not been read");
         case PQTRANS_UNKNOWN: throw lock_error{errc::lost, "dlock: the session has lost its connection"};
     }
     if (PQpipelineStatus(on->handle()) != PQ_PIPELINE_OFF || PQisnonblocking(on->handle()) != 0) {
-        throw lock_error{errc::unsupported, "dlock: the session's connection is in pipeline or non-blocking mode"};
+        throw in_use("the session's connection is in pipeline or non-blocking mode");
     }
     on->release_pending();
     return on;
@@ -49,31 +54,36 @@ using std::chrono::milliseconds;
 /// Proves, after an acquire() that failed, whether the session holds the lock: the server can report an error although it
 /// has granted. `keep` says what to do with such a ghost. True: it is held, and kept.
 /// https://www.postgresql.org/docs/current/view-pg-locks.html
+/// \throws lock_error  lost: the server does not say, so the session was ended
 bool prove(connection& on, const statement::request& what, bool keep) {
     constexpr int attempts = 10;  // a statement_timeout of the session can end these statements too
-    for (int i = 0; i < attempts && PQstatus(on.handle()) == CONNECTION_OK; ++i) {
+    for (int i = 0; i < attempts && !on.is_severed() && PQstatus(on.handle()) == CONNECTION_OK; ++i) {
         if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()) continue;
         if (what.scope == scope::transaction) return false;  // rolling back to the savepoint has released it
-        if (const auto ghost = statement::find_ghost(on, what.key, what.mode, !keep); ghost.ok()) return keep && ghost.rows() > 0;
+        const auto ghost = statement::find_ghost(on, what.key, what.mode, !keep);
+        if (ghost.ok()) return keep && ghost.rows() > 0;
+        if (ghost.sqlstate() != sqlstate::insufficient_privilege) continue;
+        // A role that may not read pg_locks cannot see it, and so cannot keep it.
+        if (const auto released = statement::release_unseen(on, what.key, what.mode); released.ok() && !released.is_null(0)) return false;
     }
-    on.sever();
-    return false;
+    on.sever("the server did not say whether it had granted a lock: the session was ended, and with it every lock on it");
+    throw on.end();
 }
 
 }  // namespace
 
 lock_error error_or_end(connection& on, const result& failed) {
     try {
-        return error_from(failed, on.handle());
+        return on.error(failed);
     } catch (const std::bad_alloc&) {
-        on.sever();
+        on.sever("there was no memory to tell an error, so the session was ended, and with it every lock on it");
         throw;
     }
 }
 
 void refuse(connection& on, int backend_pid, const result& answer) {
     if (backend_pid != 0 && (answer.columns() == 1 || answer.integer(1) != on.known_backend_pid())) {
-        if (on.holds_something()) on.sever();
+        if (on.holds_something()) on.sever("a pooler has put another server connection behind this session: it was ended, and every lock on it is lost");
         throw lock_error{errc::unsupported,
                          "dlock: a pooler has put another server connection behind this session; its session-level locks are lost: "
                          "use transaction_lock, or pool_mode = session"};
@@ -103,24 +113,36 @@ void refuse_fence(const std::string& fence, const result& failed) {
 }
 
 /// Once; nullopt: the limit has passed, or the lock is not free.
+/// \param may_wait  the caller does not only try
 std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<connection>& on, const statement::request& what,
-                                  const std::stop_token& stop) {
+                                  const std::stop_token& stop, bool may_wait) {
     const auto granted = [&] { return grant{on, on->remember(what.key, what.mode, what.scope)}; };
-    const auto answer = statement::acquire(*on, what, stop);
+    const auto answer = statement::acquire(*on, what);
+    if (on->is_severed()) throw on->end();  // whatever it says is void
+    const bool overdue = on->was_overdue() && !stop.stop_requested();
+    const auto too_late = [&]() -> std::optional<grant> {
+        if (may_wait) return std::nullopt;
+        throw lock_error{errc::cancelled,
+                         "dlock: the server did not answer a try_lock() within " + std::to_string(on->grace().count() / 2) +
+                             " ms, so the statement was cancelled; the lock is not held"};
+    };
     if (answer.ok()) {
         const char said = answer.letter(0);
         if (said == '\0') refuse(*on, what.backend_pid, answer);
         const bool fenced = what.fence != nullptr;
         const fencing_token token{fenced ? answer.number(0) : 0};
         if (fenced ? token.value == 0 : said != 't') return std::nullopt;
-        if (stop.stop_requested() && !on->serves(session)) {  // a cancel request that was still on its way has ended it
-            throw lock_error{errc::lost, "dlock: the session was ended, because the request to stop the wait did not get through in time"};
-        }
         auto taken = granted();
         taken.token = token;
         if (stop.stop_requested() && what.scope == scope::session) {  // it came too late to stop the server, not the caller
             (void)advisory::release(session, what.key, what.mode, taken);
             throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
+        }
+        if (overdue && fenced) {
+            // The cancel request may have ended the wait for a synchronous standby, which then does not have the token.
+            // https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
+            if (advisory::release(session, what.key, what.mode, taken) == released::lost) throw on->end();
+            return too_late();
         }
         return taken;
     }
@@ -129,8 +151,9 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
         on->sever();  // so that it is, also where libpq has not seen the end yet
         throw error;
     }
-    const bool timed_out = error.reason() == errc::timed_out;
+    const bool timed_out = error.reason() == errc::timed_out || (overdue && error.reason() == errc::cancelled);
     if (prove(*on, what, timed_out && what.fence == nullptr)) return granted();  // a ghost has no token
+    if (timed_out && overdue) return too_late();
     if (timed_out) return std::nullopt;
     if (what.fence != nullptr) refuse_fence(what.fence, answer);
     if (error.reason() == errc::cancelled && stop.stop_requested()) {
@@ -152,11 +175,12 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
                          "dlock: a crash of the server would take back a fencing token that was drawn inside an open transaction: lock "
                          "before the transaction begins"};
     }
+    const connection::call call{*on, until == nullptr || !until->is_never(), stop};
     on->reserve_one();
     const connection::stake at_stake{*on};
     statement::request what{key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), {}};
     what.fence = fence;
-    if (until == nullptr) return acquire_once(session, on, what, stop);
+    if (until == nullptr) return acquire_once(session, on, what, stop, false);
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days
     for (bool waited = false;;) {
         const auto left = until->is_never() ? longest : until->remaining<milliseconds>();
@@ -164,7 +188,7 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
         what.limit = until->is_never() ? milliseconds::zero() : std::min(longest, left);  // 0 is for ever
         if (last) what.limit.reset();
         what.override_lock_timeout = waited || !until->is_never();  // which costs every lock() a little, and hardly any needs it
-        if (auto taken = acquire_once(session, on, what, stop)) return taken;
+        if (auto taken = acquire_once(session, on, what, stop, true)) return taken;
         waited = true;
         if (last || until->expired()) return std::nullopt;
     }
@@ -225,7 +249,7 @@ std::stop_token advisory_base::lost(soci::session&, const key_type&, mode, const
 std::vector<holder> advisory_base::holders(soci::session& session, const key_type& key) {
     const auto on = ready(session, scope::session);
     const auto answer = statement::holders(*on, key);
-    if (!answer.ok()) throw error_from(answer, on->handle());
+    if (!answer.ok()) throw on->error(answer);
     return holders_of(answer);
 }
 
@@ -240,9 +264,8 @@ std::string quoted(std::string_view name) {
 
 /// Of the sequence, if it is there.
 result look_at_fence(connection& on, const std::string& fence) {
-    const char* const values[]{fence.c_str()};
-    result answer{PQexecParams(on.handle(), sql::is_fence, 1, nullptr, values, nullptr, nullptr, 0)};
-    if (!answer.ok()) throw error_from(answer, on.handle());
+    auto answer = execute(on, sql::is_fence, fence.c_str(), static_cast<int>(fence.size()), "a question");
+    if (!answer.ok()) throw on.error(answer);
     return answer;
 }
 
@@ -251,9 +274,9 @@ void create_sequence(connection& on, const std::string& fence) {
     const bool inside = PQtransactionStatus(on.handle()) != PQTRANS_IDLE;
     const std::string sql = "CREATE SEQUENCE " + fence;
     const connection::own_statements quiet{on};
-    const result answer{PQexec(on.handle(), (inside ? sql::savepoint + sql + sql::keep_all : sql).c_str())};
+    const auto answer = execute(on, (inside ? sql::savepoint + sql + sql::keep_all : sql).c_str(), "the creation of a sequence");
     if (answer.ok()) return;
-    const auto error = error_from(answer, on.handle());
+    const auto error = on.error(answer);
     if (inside) (void)statement::recover_transaction(on);
     // Of two that create it at once, one fails, and that is as good.
     if (error.native() == sqlstate::unique_violation || error.native() == sqlstate::duplicate_table) return;
@@ -293,9 +316,8 @@ void set_label(soci::session& session, std::string_view label) {
         throw lock_error{errc::unsupported, "dlock: set_label() needs a session outside a transaction"};
     }
     const std::string text{label};
-    const char* const values[]{text.c_str()};
-    const result answer{PQexecParams(on->handle(), sql::set_label, 1, nullptr, values, nullptr, nullptr, 0)};
-    if (!answer.ok()) throw error_from(answer, on->handle());
+    const auto answer = execute(*on, sql::set_label, text.c_str(), static_cast<int>(text.size()), "a setting");
+    if (!answer.ok()) throw on->error(answer);
 }
 
 void assume_session_pooling(soci::session& session) { connection::of(session)->assume_session_pooling(); }

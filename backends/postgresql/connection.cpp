@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include <dlock/error.hpp>
+#include <dlock/postgresql/answer.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/look_alike.hpp>
 #include <dlock/postgresql/result.hpp>
@@ -47,15 +48,15 @@ struct events {
                 break;
             case PGEVT_CONNRESET:
                 // the same PGconn with another session behind it: what was known of the old one is void
-                (*at)->end();
+                (*at)->closed();
                 try {
-                    *at = std::make_shared<connection>(static_cast<PGEventConnReset*>(info)->conn);
+                    *at = std::make_shared<connection>(static_cast<PGEventConnReset*>(info)->conn, (*at)->grace());
                 } catch (const std::bad_alloc&) {
                     return 0;  // libpq then fails the reset
                 }
                 break;
             case PGEVT_CONNDESTROY:
-                (*at)->end();
+                (*at)->closed();
                 delete at;
                 break;
             default: break;
@@ -87,19 +88,30 @@ std::shared_ptr<connection> connection::of(soci::session& session) {
     auto* at = events::find(handle);
     if (at == nullptr) return events::attach(handle);
     if (!(*at)->is_here()) soci_support::refuse_in_child();
+    if ((*at)->severed_) throw (*at)->end();
     return *at;
 }
 
 bool connection::scrub(soci::session& session) noexcept {
     auto* const handle = static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_;
     if (handle == nullptr || has_ended(handle)) return false;
-    const auto* const at = events::find(handle);
-    if (PQtransactionStatus(handle) != PQTRANS_IDLE) (void)result{PQexec(handle, "ROLLBACK")};
-    const auto unlock_all = [&] { return result{PQexec(handle, "SELECT pg_catalog.pg_advisory_unlock_all()")}.ok(); };
+    const auto* at = events::find(handle);
+    if (at == nullptr) {
+        if (PQtransactionStatus(handle) == PQTRANS_IDLE) return true;
+        try {
+            at = &events::attach(handle);
+        } catch (const std::exception&) {
+            return false;
+        }
+    }
+    auto& on = **at;
+    if (PQtransactionStatus(handle) == PQTRANS_ACTIVE) (void)await_answer(on, on.answering(), "the rest of a statement");
+    if (PQtransactionStatus(handle) != PQTRANS_IDLE) (void)execute(on, "ROLLBACK", "a rollback");
+    const auto unlock_all = [&] { return execute(on, "SELECT pg_catalog.pg_advisory_unlock_all()", "a release").ok(); };
     // Twice: somebody's cancel may have come for what was done before.
-    const bool unlocked = at == nullptr || (*at)->held_.empty() || unlock_all() || unlock_all();
+    const bool unlocked = on.held_.empty() || unlock_all() || unlock_all();
     const bool clean = unlocked && PQtransactionStatus(handle) == PQTRANS_IDLE;
-    if (at != nullptr) clean ? (*at)->lose_all() : (*at)->sever();
+    clean ? on.lose_all() : on.sever("the session could not be cleaned for its pool, so it was ended");
     return clean;
 }
 
@@ -112,14 +124,26 @@ bool connection::serves(soci::session& session) noexcept {
     return false;
 }
 
-void connection::sever() noexcept {
+void connection::sever(const char* why) noexcept {
     if (!is_here()) return;
     // The watch's duplicate, where there is one: it keeps the connection open when libpq has closed its own descriptor.
     if (handle_ != nullptr) ::shutdown(watch_ ? watch_->socket() : PQsocket(handle_), SHUT_RDWR);
+    try {
+        if (!severed_) why_ = why;
+    } catch (const std::bad_alloc&) {
+        // then the end goes without its reason
+    }
+    severed_ = severed_ || *why != '\0';
     lose_all();
 }
 
-void connection::end() noexcept {
+lock_error connection::end() const {
+    return {errc::lost, "dlock: " + (why_.empty() ? std::string{"the session has lost its connection"} : why_)};
+}
+
+lock_error connection::error(const result& failed) const { return severed_ ? end() : error_from(failed, handle_); }
+
+void connection::closed() noexcept {
     handle_ = nullptr;
     if (!is_here()) return;
     lose_all();
@@ -158,10 +182,12 @@ void connection::saw(PGresult* result) noexcept {
 
 void connection::preflight() {
     if (server_pid_ != 0) return;
-    const result answer{PQexec(handle_, sql::preflight)};
-    if (!answer.ok() || answer.rows() != 1) throw error_from(answer, handle_);
+    const bool inside = PQtransactionStatus(handle_) == PQTRANS_INTRANS;
+    const auto answer = inside ? statement::between_savepoints(*this, sql::preflight, "a question") : execute(*this, sql::preflight, "a question");
+    if (!answer.ok() || answer.rows() != 1) throw error(answer);
     in_recovery_ = answer.is_true(1);
     locks_nothing_ = why_it_excludes_nobody(answer.is_null(2) ? "" : answer.text(0, 2), answer.is_null(3) ? "" : answer.text(0, 3));
+    may_unlock_ = answer.is_true(4);
     server_pid_ = answer.integer(0);
 }
 
@@ -178,6 +204,11 @@ int connection::any_backend_pid() {
 
 int connection::backend_pid() {
     (void)any_backend_pid();
+    if (!may_unlock_) {
+        server_pid_ = 0;  // ask again next time
+        throw lock_error{errc::unsupported,
+                         "dlock: this role could not give a lock back: grant it EXECUTE on pg_advisory_unlock and pg_advisory_unlock_shared"};
+    }
     if (!session_pooling_ && server_pid_ != PQbackendPID(handle_)) {
         server_pid_ = 0;  // ask again next time
         throw lock_error{errc::unsupported,
@@ -197,7 +228,7 @@ connection::held_lock* connection::find(const postgresql::key& key) noexcept {
     auto* const lock = held_.find(key);
     if (lock == nullptr || lock->scope == scope::session) return lock;
     switch (transaction_holds(*lock)) {
-        case certainty::yes: return lock;
+        case certainty::yes: return held_.find(key);  // looked for again: the question may have ended the session
         case certainty::no: remove(*lock); break;
         case certainty::unknown: break;
     }
@@ -259,7 +290,9 @@ connection::certainty connection::transaction_holds(held_lock& lock) noexcept {
     if (status == PQTRANS_INERROR) return certainty::unknown;
     if (lock.rollbacks == rollbacks_) return certainty::yes;
     if (status != PQTRANS_INTRANS) return certainty::unknown;
-    if (!statement::holds(*this, lock.key, lock.mode)) return certainty::no;
+    const auto holds = statement::holds(*this, lock.key, lock.mode);
+    if (!holds) return certainty::unknown;
+    if (!*holds) return certainty::no;
     lock.rollbacks = rollbacks_;
     return certainty::yes;
 }
@@ -277,7 +310,7 @@ void connection::send_pending() noexcept {
             if (outcome == released::pending) return;
             forget(keys, due.serial);  // looked for again: a release that fails severs, and nothing is held then
         } catch (const std::bad_alloc&) {
-            return sever();
+            return sever("there was no memory to release a lock, so the session was ended, and with it every lock on it");
         }
     }
 }

@@ -13,11 +13,13 @@
 // at stake the child does not even have the socket (own_socket).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include <libpq-fe.h>
@@ -25,12 +27,16 @@
 #include <dlock/backend.hpp>
 #include <dlock/detail/held_locks.hpp>
 #include <dlock/detail/process.hpp>
+#include <dlock/error.hpp>
 #include <dlock/postgresql/backend.hpp>
+#include <dlock/postgresql/result.hpp>
 #include <dlock/postgresql/sql.hpp>
 #include <dlock/soci/end_watch.hpp>
 #include <dlock/soci/fwd.hpp>
 #include <dlock/soci/own_socket.hpp>
+#include <dlock/soci/patience.hpp>
 #include <dlock/soci/shared_handle_members.hpp>
+#include <dlock/soci/stop_event.hpp>
 
 namespace dlock::postgresql {
 
@@ -71,7 +77,51 @@ public:
     [[nodiscard]] bool serves(soci::session& session) noexcept;
 
     /// Ends the connection for the server, which frees every lock on it. SOCI's handle stays valid and reports the end.
-    void sever() noexcept;
+    /// \param why  what every call from now on is told, where the end is dlock's own decision
+    void sever(const char* why = "") noexcept;
+    /// It was ended by dlock's own decision; an end that dlock has only seen is told by the next statement.
+    [[nodiscard]] bool is_severed() const noexcept { return severed_; }
+    /// Lost, and why. \pre is_severed()
+    [[nodiscard]] lock_error end() const;
+    /// Why a statement has failed.
+    [[nodiscard]] lock_error error(const result& failed) const;
+
+    // --- how long an answer is awaited
+
+    void set_grace(std::chrono::milliseconds grace) noexcept { grace_ = grace; }
+    [[nodiscard]] std::chrono::milliseconds grace() const noexcept { return grace_; }
+
+    /// While this lives, the statements are those of one call: a call with a limit does not wait longer than a grace for any of
+    /// their answers, and a stop request ends them all.
+    class call {
+    public:
+        call(connection& c, bool limited, const std::stop_token& stop) : connection_{c}, limited_{limited} {
+            if (stop.stop_possible()) stop_.emplace(stop);
+            c.call_ = this;
+        }
+        ~call() { connection_.call_ = nullptr; }
+        call(const call&) = delete;
+        call& operator=(const call&) = delete;
+
+    private:
+        friend class connection;
+        connection& connection_;
+        bool limited_;
+        std::optional<soci_support::stop_event> stop_;
+    };
+
+    /// For a statement that waits in the server's queue, for ever or for `limit` at most.
+    [[nodiscard]] soci_support::patience waiting() const noexcept { return {grace_, stop()}; }
+    [[nodiscard]] soci_support::patience waiting(std::chrono::milliseconds limit) const noexcept { return {limit, grace_, stop()}; }
+    /// For any other.
+    [[nodiscard]] soci_support::patience answering() const noexcept {
+        const bool soon = call_ != nullptr && call_->limited_;
+        return soci_support::patience::for_answer(soon ? grace_ : soci_support::answer_graces * grace_, grace_, stop());
+    }
+
+    /// The last wait was ended by dlock itself, with a cancel request, because its limit had passed without an answer.
+    [[nodiscard]] bool was_overdue() const noexcept { return overdue_; }
+    void set_overdue(bool yes) noexcept { overdue_ = yes; }
 
     // --- the backend behind it
 
@@ -138,14 +188,18 @@ public:
         connection& connection_;
     };
 
-    explicit connection(PGconn* handle) noexcept : handle_{handle}, socket_{PQsocket(handle)} {}
+    explicit connection(PGconn* handle, std::chrono::milliseconds grace = soci_support::default_grace) noexcept
+        : handle_{handle}, socket_{PQsocket(handle)}, grace_{grace} {}
 
 private:
     friend struct events;
 
     void keep_socket() noexcept { socket_.keep(always_kept_ || !held_.empty()); }
+    [[nodiscard]] const soci_support::stop_event* stop() const noexcept {
+        return call_ != nullptr && call_->stop_ ? &*call_->stop_ : nullptr;
+    }
     void saw(PGresult* result) noexcept;
-    void end() noexcept;
+    void closed() noexcept;
     void lose_all() noexcept;
     enum class certainty : std::uint8_t { yes, no, unknown };
     certainty transaction_holds(held_lock& lock) noexcept;
@@ -171,6 +225,12 @@ private:
     const char* locks_nothing_ = nullptr;  ///< why, on a server whose locks exclude nobody
     bool session_pooling_ = false;
     bool own_ = false;
+    bool severed_ = false;  ///< with a reason
+    bool overdue_ = false;
+    bool may_unlock_ = true;
+    std::chrono::milliseconds grace_;
+    call* call_ = nullptr;
+    std::string why_;  ///< it was severed
     std::uint64_t prepared_ = 0;
     std::uint64_t next_serial_ = 1;
     std::uint64_t lost_below_ = 1;

@@ -25,13 +25,14 @@ errc reason_of(std::string_view state, const PGconn* connection) noexcept {
     if (state == sqlstate::query_canceled) return errc::cancelled;
     if (state == sqlstate::deadlock_detected) return errc::deadlock;
     if (state == sqlstate::out_of_memory) return errc::exhausted;
-    if (state == sqlstate::in_failed_transaction || lacks_functions(state)) return errc::unsupported;
+    if (state == sqlstate::in_failed_transaction || state == sqlstate::insufficient_privilege || lacks_functions(state)) return errc::unsupported;
     return errc::server_error;
 }
 
 const char* advice_for(errc reason, std::string_view state) noexcept {
     if (reason == errc::exhausted) return "the server's lock table is full (max_locks_per_transaction): ";
     if (reason == errc::cancelled) return "the wait was ended by a cancel request or by statement_timeout: ";
+    if (state == sqlstate::insufficient_privilege) return "this role lacks a right that dlock needs: ";
     if (lacks_functions(state)) return "this server does not have PostgreSQL's advisory locks, or not all that dlock asks of them: ";
     return "";
 }
@@ -40,7 +41,9 @@ lock_error error_from(const result& failed, const PGconn* connection) {
     const auto state = failed.sqlstate();
     const auto reason = reason_of(state, connection);
     std::string what = std::string{"dlock: "} + advice_for(reason, state);
-    what += connection != nullptr ? PQerrorMessage(connection) : "the connection is closed";
+    // The result's own, as long as there is one: a rollback to a savepoint may have come behind it.
+    const std::string_view own = failed.message();
+    what += !own.empty() ? own : connection != nullptr ? std::string_view{PQerrorMessage(connection)} : std::string_view{"the connection is closed"};
     while (what.ends_with('\n')) what.pop_back();
     return {reason, what, state};
 }

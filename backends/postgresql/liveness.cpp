@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/postgresql/liveness.hpp>
 
+#include <algorithm>
+
 #include <soci/soci.h>
 
 #include <dlock/deadline.hpp>
 #include <dlock/error.hpp>
+#include <dlock/postgresql/answer.hpp>
 #include <dlock/postgresql/connection.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/leased_lock.hpp>
@@ -26,8 +29,8 @@ void say_nothing(void*, const PGresult*) {}
 result set(connection& on, const std::string& settings) {
     const std::string sql = "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES " + settings +
                             ") AS wanted (name, value) WHERE pg_catalog.current_setting(name, true) IS NOT NULL";
-    result answer{PQexec(on.handle(), sql.c_str())};
-    if (!answer.ok()) throw error_from(answer, on.handle());
+    auto answer = execute(on, sql.c_str(), "a setting");
+    if (!answer.ok()) throw on.error(answer);
     return answer;
 }
 
@@ -39,6 +42,7 @@ void limit_silence(soci::session& session, milliseconds lease) {
     const auto on = connection::of(session);
     on->keep_always();
     PQsetNoticeReceiver(on->handle(), say_nothing, nullptr);  // the session is dlock's own: its notices are for nobody's stderr
+    on->set_grace(std::min(lease, soci_support::default_grace));
     bound_silence(session);
     if (set(*on, setting("idle_session_timeout", lease.count())).rows() == 0) {
         throw lock_error{errc::unsupported, "dlock: a leased lock needs idle_session_timeout, that is PostgreSQL 14 or newer"};
@@ -59,6 +63,11 @@ void bound_silence(soci::session& session, std::chrono::seconds bound) {
                        setting("tcp_user_timeout", probes.user_timeout.count()) + ", " +
                        setting("client_connection_check_interval", 1000));
     probes.apply_to(PQsocket(on->handle()));
+}
+
+void set_grace(soci::session& session, milliseconds grace) {
+    soci_support::check_grace(grace);
+    connection::of(session)->set_grace(grace);
 }
 
 std::shared_ptr<soci::session> leasing::open_session(const std::string& connection, milliseconds lease) {
@@ -91,7 +100,7 @@ bool leasing::heartbeat(soci::session& session, milliseconds longest) noexcept {
             if (answered) return true;
         }
     }
-    on->sever();
+    on->sever("the server did not answer a heartbeat: the session was ended, and with it the lock on it");
     return false;
 }
 

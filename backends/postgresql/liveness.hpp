@@ -23,4 +23,13 @@ namespace dlock::postgresql {
 /// Round trips: one.
 void bound_silence(soci::session& session, std::chrono::seconds bound = std::chrono::seconds{10});
 
+/// How long after its end an operation of dlock on this session may go on without an answer of the server (default: 2 s). The
+/// end of a try_lock() is its call; that of a timed wait its limit; that of any wait the stop request. After half the grace dlock asks
+/// the server to end the statement (a cancel request), after all of it dlock ends the session: errc::lost, and so is every
+/// lock on it. A statement that is no wait (a release, a question) may take five times the grace. lock() without a limit and
+/// without a stop request waits on: bound_silence() is for that. Holds until the session reconnects. No round trip.
+/// \throws lock_error  lost; unsupported
+/// \throws std::invalid_argument  below 10 ms or beyond a day
+void set_grace(soci::session& session, std::chrono::milliseconds grace);
+
 }  // namespace dlock::postgresql

@@ -50,7 +50,7 @@ lock_error error_of(const result& failed, const PGconn* handle) {
 
 class pipeline::wire {
 public:
-    enum class kind : std::uint8_t { try_acquire, release, release_ghost, holders };
+    enum class kind : std::uint8_t { try_acquire, release, release_ghost, release_unseen, holders };
     struct request {
         kind what;
         const postgresql::key& key;
@@ -59,14 +59,14 @@ public:
     using answer = result;
 
     /// \param socket  of the connection, for as long as this object lives
-    wire(const connection& on, int socket) : handle_{on.handle()}, socket_{socket} { prepare(on.known_backend_pid()); }
+    wire(connection& on, int socket) : on_{on}, handle_{on.handle()}, socket_{socket} { prepare(on.known_backend_pid()); }
 
     [[nodiscard]] int socket() const noexcept { return socket_; }
     void sever() noexcept { ::shutdown(socket_, SHUT_RDWR); }
 
     /// A release goes without a Sync: the server executes it at once, and answers with the next request that has one, in one
     /// packet. flush() sends a Sync of its own when no request comes.
-    [[nodiscard]] bool send(const request& r) noexcept {
+    [[nodiscard]] bool send(const request& r) {
         if (!enter() || !(r.what <= kind::release ? send_prepared(r) : send_text(r))) return false;
         if (r.what != kind::release) return sync();
         synced_ = false;
@@ -98,7 +98,11 @@ public:
 
     /// Leaves pipeline mode. \pre everything that was sent has been answered
     void leave() {
-        while (syncs_ > 0 && PQstatus(handle_) == CONNECTION_OK) syncs_ -= result{PQgetResult(handle_)}.is_sync() ? 1U : 0U;
+        auto until = on_.answering();
+        while (syncs_ > 0 && PQstatus(handle_) == CONNECTION_OK) {
+            if (!await_result(on_, until, "what was sent")) throw on_.end();
+            syncs_ -= result{PQgetResult(handle_)}.is_sync() ? 1U : 0U;
+        }
         if (PQexitPipelineMode(handle_) == 0) lose();
     }
 
@@ -131,7 +135,9 @@ private:
             }
         }
         if (!sync()) lose();
+        auto until = on_.answering();
         while (syncs_ > 0) {
+            if (!await_result(on_, until, "the preparation of a statement")) throw on_.end();
             result part{PQgetResult(handle_)};
             if (PQstatus(handle_) != CONNECTION_OK) lose();
             if (part.is_sync()) --syncs_;
@@ -152,10 +158,12 @@ private:
         return PQsendQueryPrepared(handle_, of(r.what, r.mode, r.key.space).name, 1, &bits.value, &bits.length, &bits.format, 0) != 0;
     }
 
-    bool send_text(const request& r) noexcept {
-        const char* const text = r.what == kind::holders ? sql::who_holds.at(r.mode, r.key.space) : sql::ghost_released.at(r.mode, r.key.space);
+    bool send_text(const request& r) {
+        const std::string text = r.what == kind::holders         ? sql::who_holds.at(r.mode, r.key.space)
+                                 : r.what == kind::release_ghost ? sql::ghost_released.at(r.mode, r.key.space)
+                                                                 : with_pid(sql::release_alone.at(r.mode, r.key.space), on_.known_backend_pid());
         const bits_of bits{r.key};
-        return PQsendQueryParams(handle_, text, 1, nullptr, &bits.value, &bits.length, &bits.format, 0) != 0;
+        return PQsendQueryParams(handle_, text.c_str(), 1, nullptr, &bits.value, &bits.length, &bits.format, 0) != 0;
     }
 
     /// $1, in binary.
@@ -172,6 +180,7 @@ private:
         int format = 1;
     };
 
+    connection& on_;
     PGconn* handle_;
     int socket_;
     bool open_ = true;
@@ -185,14 +194,23 @@ struct pipeline::parts {
         : session{std::move(s)}, on{ready(*session)}, watch{PQsocket(on->handle()), losses}, speaker{*on, watch.socket()}, talk{speaker} {}
 
     static std::shared_ptr<connection> ready(soci::session& session) {
-        bound_silence(session);
         auto on = connection::of(session);
         on->keep_always();
+        const connection::call soon{*on, true, {}};
+        bound_silence(session);
         (void)on->backend_pid();
         PQsetNoticeReceiver(on->handle(), say_nothing, nullptr);  // the session is dlock's own, and its end is told otherwise
-        const result answer{PQexec(on->handle(), without_limits)};
-        if (!answer.ok()) throw error_from(answer, on->handle());
+        const auto answer = execute(*on, without_limits, "a setting");
+        if (!answer.ok()) throw on->error(answer);
         return on;
+    }
+
+    /// No answer came.
+    [[noreturn]] void end() {
+        speaker.sever();
+        if (!talk.was_silent()) lose();
+        throw lock_error{errc::lost, "dlock: the server did not answer within " + std::to_string(on->grace().count()) +
+                                         " ms: the connection was ended, and with it every lock on it"};
     }
 
     std::shared_ptr<soci::session> session;
@@ -211,13 +229,22 @@ bool pipeline::try_acquire(const key& k, mode m) {
     auto& p = *parts_;
     const auto said = p.talk.ask({wire::kind::try_acquire, k, m});
     if (said.ok() && !said.is_null(0)) return said.is_true(0);
-    if (!said || said.ok()) {  // no answer, or one of another backend than ours: a pooler has put it there
+    if (!said) p.end();
+    if (said.ok()) {  // another backend than ours has answered: a pooler has put it there
         sever();
-        lose();
+        throw lock_error{errc::lost, "dlock: a pooler has put another server connection behind this one: it was ended, and every lock on it is lost"};
     }
     // In this order: making the error's text takes memory, and there may be none.
-    const bool ended = reason_of(said.sqlstate(), p.on->handle()) == errc::lost;
-    if (ended || !p.talk.ask({wire::kind::release_ghost, k, m}).ok()) sever();
+    if (reason_of(said.sqlstate(), p.on->handle()) == errc::lost) {
+        sever();
+    } else if (const auto proof = p.talk.ask({wire::kind::release_ghost, k, m}); !proof.ok()) {
+        // A role that may not read pg_locks, which nobody had to know before.
+        const auto unseen = proof.sqlstate() == sqlstate::insufficient_privilege ? p.talk.ask({wire::kind::release_unseen, k, m}) : result{};
+        if (!unseen.ok() || unseen.is_null(0)) {
+            sever();
+            throw lock_error{errc::lost, "dlock: the server did not say whether it had granted a lock: the connection was ended, and with it every lock on it"};
+        }
+    }
     throw error_of(said, p.on->handle());
 }
 
@@ -241,9 +268,14 @@ void pipeline::collect() noexcept { parts_->talk.collect(); }
 std::vector<holder> pipeline::holders(const key& k) {
     auto& p = *parts_;
     const auto said = p.talk.ask({wire::kind::holders, k, mode::exclusive});
-    if (!said) lose();
+    if (!said) p.end();
     if (!said.ok()) throw error_of(said, p.on->handle());
     return holders_of(said);
+}
+
+void pipeline::set_grace(std::chrono::milliseconds grace) noexcept {
+    parts_->on->set_grace(grace);
+    parts_->talk.set_grace(grace);
 }
 
 std::stop_token pipeline::lost() const { return parts_->lost; }

@@ -5,6 +5,7 @@
 // https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,6 +37,7 @@ public:
     [[nodiscard]] bool idle() const noexcept;
     void collect() noexcept;
     [[nodiscard]] std::vector<holder> holders(const key& k);
+    void set_grace(std::chrono::milliseconds grace) noexcept;
     [[nodiscard]] std::stop_token lost() const;
     void sever() noexcept;
 

@@ -18,6 +18,9 @@ namespace dlock::postgresql {
 /// \throws lock_error  lost, unsupported
 [[nodiscard]] std::shared_ptr<connection> ready(soci::session& session, scope where);
 
+/// The session takes no statement now. \param by  what it does instead
+[[nodiscard]] lock_error in_use(const char* by);
+
 /// That of an attempt that may have locked, told before it is proven what is held: where there is no memory to tell it, the
 /// session is ended instead.
 [[nodiscard]] lock_error error_or_end(connection& on, const result& failed);

@@ -12,6 +12,7 @@
 #include <dlock/postgresql/answer.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/set_sql.hpp>
+#include <dlock/postgresql/statement.hpp>
 
 namespace dlock::postgresql::statement {
 namespace {
@@ -104,8 +105,13 @@ struct prepared {
     int parameters = 0;
 };
 
+constexpr const char* awaited_locks = "a request for several locks";
+constexpr const char* awaited_release = "a release of several locks";
+constexpr const char* awaited_proof = "the question which locks it had granted";
+
 /// An error of the preparation is the answer.
-result run_prepared(connection& on, const prepared& statement, keys of, const char* limit, const std::stop_token& stop) {
+result run_prepared(connection& on, const prepared& statement, keys of, const char* limit, soci_support::patience& until,
+                    const char* awaited) {
     const binary_array bits{of};
     const std::array<const char*, 2> values{bits.data(), limit};
     const std::array<int, 2> lengths{bits.size(), 0};
@@ -113,25 +119,25 @@ result run_prepared(connection& on, const prepared& statement, keys of, const ch
     for (bool again = true;; again = false) {
         if (!on.is_prepared(statement.index)) {
             const auto text = written(statement.text, '3', {std::to_string(on.known_backend_pid())});
-            result preparation{PQprepare(on.handle(), statement.name, text.c_str(), 0, nullptr)};
+            if (PQsendPrepare(on.handle(), statement.name, text.c_str(), 0, nullptr) == 0) return result{};
+            auto preparation = await_answer(on, on.answering(), "the preparation of a statement");
             if (!preparation.ok() && preparation.sqlstate() != sqlstate::duplicate_statement) return preparation;
             on.set_prepared(statement.index);
         }
         if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values.data(), lengths.data(), formats.data(), 0) == 0) {
             return result{};
         }
-        auto answer = await_answer(on.handle(), stop);
+        auto answer = await_answer(on, until, awaited);
         if (!again || answer.sqlstate() != sqlstate::invalid_statement_name) return answer;
         on.forget_prepared();  // somebody sent DEALLOCATE ALL or DISCARD ALL where libpq could not see it
     }
 }
 
-result with_keys(connection& on, const char* sql, keys of) {
+/// Inside a transaction, between savepoints: an error leaves it usable.
+result with_keys(connection& on, const char* sql, keys of, const char* awaited) {
+    if (PQtransactionStatus(on.handle()) == PQTRANS_INTRANS) return between_savepoints(on, written(sql, '1', {text_array(of)}), awaited);
     const binary_array bits{of};
-    const char* const values[]{bits.data()};
-    const int lengths[]{bits.size()};
-    constexpr int formats[]{1};
-    return result{PQexecParams(on.handle(), sql, 1, nullptr, values, lengths, formats, 0)};
+    return execute(on, sql, bits.data(), bits.size(), awaited);
 }
 
 released try_release(connection& on, keys of, mode m, bool again) {
@@ -141,51 +147,69 @@ released try_release(connection& on, keys of, mode m, bool again) {
     const prepared statement{operation::release_set, m, of.front().space};
     const auto as_text = [&] {
         const auto text = written(statement.text, '1', {text_array(of), "", std::to_string(on.known_backend_pid())});
-        return result{PQexec(on.handle(), text.c_str())};
+        return execute(on, text.c_str(), awaited_release);
     };
     if (!again) {
         // Inside a transaction a statement that is not prepared after all would abort it, so there the text itself is sent.
-        const auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, of, nullptr, {}) : as_text();
+        auto until = on.answering();
+        const auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, of, nullptr, until, awaited_release) : as_text();
         if (answer.ok()) return answer.number(0) == of.size() ? released::yes : released::lost;
     }
     if (PQtransactionStatus(on.handle()) != PQTRANS_INERROR) {  // some of them may be released
         const auto answer = release_ghosts(on, of, m);
         if (answer.ok() && !answer.is_null(0) && answer.number(0) == 0) return released::yes;
+        if (answer.sqlstate() == sqlstate::insufficient_privilege) {
+            if (const auto unseen = release_unseen(on, of, m); unseen.ok() && !unseen.is_null(0)) return released::yes;
+        }
     }
     if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) return released::pending;  // say, statement_timeout ended it
-    on.sever();  // the server does not say whether they are released, so it is made to
+    on.sever("the server did not say whether it had released several locks: the session was ended, and with it every lock on it");
     return released::lost;
 }
 
 }  // namespace
 
-result acquire(connection& on, const set_request& what, const std::stop_token& stop) {
+result acquire(connection& on, const set_request& what) {
     const connection::own_statements quiet{on};
-    const auto& [of, m, pid, limit, override_lock_timeout] = what;
+    const auto& [of, m, pid, limit, override_lock_timeout, for_ever] = what;
     const auto space = of.front().space;
+    constexpr std::chrono::milliseconds not_at_all{0};
+    auto until = for_ever ? on.waiting() : on.waiting(limit.value_or(not_at_all));
     const auto milliseconds = limit ? std::to_string(limit->count()) : std::string{};
     if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) {
-        if (!limit) return run_prepared(on, {operation::try_set, m, space}, of, nullptr, stop);
-        if (!override_lock_timeout) return run_prepared(on, {operation::acquire_set, m, space}, of, nullptr, stop);
-        return run_prepared(on, {operation::until_set, m, space}, of, milliseconds.c_str(), stop);
+        if (!limit) return run_prepared(on, {operation::try_set, m, space}, of, nullptr, until, awaited_locks);
+        if (!override_lock_timeout) return run_prepared(on, {operation::acquire_set, m, space}, of, nullptr, until, awaited_locks);
+        return run_prepared(on, {operation::until_set, m, space}, of, milliseconds.c_str(), until, awaited_locks);
     }
     const char* const sql = limit ? sql::until_set_in_transaction.at(m, space) : sql::try_set_in_transaction.at(m, space);
     const auto text = sql::savepoint + written(sql, '1', {text_array(of), milliseconds, std::to_string(pid)}) + sql::keep_lock_only;
     if (PQsendQuery(on.handle(), text.c_str()) == 0) return result{};
-    return await_answer(on.handle(), stop);
+    return await_answer(on, until, awaited_locks);
 }
 
-result release_ghosts(connection& on, keys of, mode m) { return with_keys(on, sql::ghosts_released.at(m, of.front().space), of); }
+result release_ghosts(connection& on, keys of, mode m) {
+    return with_keys(on, sql::ghosts_released.at(m, of.front().space), of, awaited_proof);
+}
+
+result release_unseen(connection& on, keys of, mode m) {
+    const connection::own_statements quiet{on};
+    const bool inside = PQtransactionStatus(on.handle()) == PQTRANS_INTRANS;
+    const auto release = written(sql::release_set_alone.at(m, of.front().space), '1', {text_array(of), "", std::to_string(on.known_backend_pid())});
+    const auto text = (inside ? sql::savepoint : std::string{}) + sql::quietly + release + (inside ? sql::keep_lock_only : "");
+    auto answer = execute(on, text.c_str(), awaited_proof);
+    if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) (void)recover_transaction(on);
+    return answer;
+}
 
 released release(connection& on, keys of, mode m, bool again) noexcept {
     try {
         return try_release(on, of, m, again);
     } catch (const std::bad_alloc&) {
-        on.sever();
+        on.sever("there was no memory to release several locks, so the session was ended, and with it every lock on it");
         return released::lost;
     }
 }
 
-result holders(connection& on, keys of) { return with_keys(on, sql::who_holds_any.at(mode::exclusive, of.front().space), of); }
+result holders(connection& on, keys of) { return with_keys(on, sql::who_holds_any.at(mode::exclusive, of.front().space), of, "a question"); }
 
 }  // namespace dlock::postgresql::statement

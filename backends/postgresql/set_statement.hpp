@@ -7,7 +7,6 @@
 #include <chrono>
 #include <optional>
 #include <span>
-#include <stop_token>
 
 #include <dlock/backend.hpp>
 #include <dlock/postgresql/connection.hpp>
@@ -26,14 +25,18 @@ struct set_request {
     int backend_pid;                                 ///< that must serve us
     std::optional<std::chrono::milliseconds> limit;  ///< how long to wait for all of them, never 0; nothing: only try
     bool override_lock_timeout = true;               ///< false: do not look at `limit`, a lock_timeout of the session may end the wait
+    bool waits_for_ever = false;                     ///< the caller gave no limit
 };
 
 /// One round trip; one more the first time, to prepare the statement.
-[[nodiscard]] result acquire(connection& on, const set_request& what, const std::stop_token& stop);
+[[nodiscard]] result acquire(connection& on, const set_request& what);
 
 /// After an acquire() that failed: releases what the server has granted all the same. The answer is 0 when nothing is left.
-/// One round trip.
+/// One round trip, between savepoints inside a transaction.
 [[nodiscard]] result release_ghosts(connection& on, keys of, mode m);
+
+/// The same where pg_locks cannot be read: see release_unseen() of one key. The answer is NULL when another backend has answered.
+[[nodiscard]] result release_unseen(connection& on, keys of, mode m);
 
 /// One round trip; none when pending. Of all or, where the session does not hold all of them, `lost`.
 /// \param again  an earlier one was pending, and may have released some of them

@@ -227,10 +227,17 @@ inline constexpr const char* is_fence =
     "AND relpersistence OPERATOR(pg_catalog.=) 'p' FROM pg_catalog.pg_sequence "
     "JOIN pg_catalog.pg_class ON pg_class.oid OPERATOR(pg_catalog.=) seqrelid "
     "WHERE seqrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)";
+/// The last column: whether what was locked could be released. A right can be revoked from everybody.
 inline constexpr const char* preflight =
     "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), pg_catalog.version(), "
-    "pg_catalog.current_setting('yb_enable_advisory_locks', true)";
+    "pg_catalog.current_setting('yb_enable_advisory_locks', true), "
+    "pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock(bigint)', 'EXECUTE') "
+    "AND pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock(integer,integer)', 'EXECUTE') "
+    "AND pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock_shared(bigint)', 'EXECUTE') "
+    "AND pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock_shared(integer,integer)', 'EXECUTE')";
 inline constexpr const char* set_label = "SELECT pg_catalog.set_config('application_name', $1, false)";
+/// What the server says about an unlock of what is not held goes to its log alone. Ends with the (sub)transaction.
+inline constexpr const char* quietly = "SET LOCAL client_min_messages TO error; ";
 inline constexpr const char* savepoint = "SAVEPOINT dlock; ";
 /// A session-level lock survives this, a setting does not.
 inline constexpr const char* keep_lock_only = "; ROLLBACK TO SAVEPOINT dlock; RELEASE SAVEPOINT dlock";
@@ -294,7 +301,8 @@ inline constexpr table who_holds{[](auto, auto s) { return holders<s.value>(); }
 
 inline constexpr std::size_t longest =
     std::max({try_in_transaction.longest(), until_in_transaction.longest(), try_for_transaction.longest(),
-              until_for_transaction.longest(), until_fenced_alone.longest(), release_alone.longest()});
+              until_for_transaction.longest(), until_fenced_alone.longest(), release_alone.longest(), ghost_found.longest(),
+              ghost_released.longest()});
 
 }  // namespace sql
 }  // namespace dlock::postgresql

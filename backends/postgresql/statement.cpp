@@ -115,9 +115,13 @@ struct prepared {
     int parameters = 0;
 };
 
+constexpr const char* awaited_lock = "a request for a lock";
+constexpr const char* awaited_release = "a release";
+constexpr const char* awaited_proof = "the question whether it had granted a lock";
+
 /// An error of the preparation is the answer.
 result run_prepared(connection& on, const prepared& statement, const postgresql::key& key, const char* limit, const char* fence,
-                    const std::stop_token& stop) {
+                    soci_support::patience& until, const char* awaited) {
     const binary_of bits{key.bits};
     const char* const values[]{bits.data(), limit, nullptr, fence};
     constexpr int lengths[]{sizeof key.bits, 0, 0, 0};
@@ -129,31 +133,47 @@ result run_prepared(connection& on, const prepared& statement, const postgresql:
         if (!on.is_prepared(statement.index)) {
             written sql;
             sql.append(statement.text, '3', {text_of{on.known_backend_pid()}.c_str()});
-            result preparation{PQprepare(on.handle(), statement.name, sql.c_str(), fence != nullptr ? statement.parameters : 0, types)};
+            if (PQsendPrepare(on.handle(), statement.name, sql.c_str(), fence != nullptr ? statement.parameters : 0, types) == 0) return result{};
+            auto preparation = await_answer(on, on.answering(), "the preparation of a statement");
             if (!preparation.ok() && preparation.sqlstate() != sqlstate::duplicate_statement) return preparation;
             on.set_prepared(statement.index);
         }
         if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values, lengths, formats, 0) == 0) return result{};
-        auto answer = await_answer(on.handle(), stop);
+        auto answer = await_answer(on, until, awaited);
         if (answer.ok() || !again || answer.sqlstate() != sqlstate::invalid_statement_name) return answer;
         on.forget_prepared();  // somebody sent DEALLOCATE ALL or DISCARD ALL where libpq could not see it
     }
 }
 
-result with_key(connection& on, const char* sql, const postgresql::key& key) noexcept {
-    const text_of bits{key.bits};
-    const char* const values[]{bits.c_str()};
-    return result{PQexecParams(on.handle(), sql, 1, nullptr, values, nullptr, nullptr, 0)};
+/// Inside a transaction, between savepoints: an error leaves it usable.
+result with_key(connection& on, const char* sql, const postgresql::key& key, const char* awaited) {
+    if (PQtransactionStatus(on.handle()) == PQTRANS_INTRANS) {
+        written text;
+        text.append(sql::savepoint).append(sql, '1', {text_of{key.bits}.c_str()}).append(sql::keep_all);
+        auto answer = execute(on, text.c_str(), awaited);
+        if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) (void)recover_transaction(on);
+        return answer;
+    }
+    const binary_of bits{key.bits};
+    return execute(on, sql, bits.data(), sizeof key.bits, awaited);
+}
+
+written releasing(const connection& on, const char* sql, const postgresql::key& key) noexcept {
+    written text;
+    text.append(sql, '1', {text_of{key.bits}.c_str(), "", text_of{on.known_backend_pid()}.c_str()});
+    return text;
 }
 
 }  // namespace
 
-result acquire(connection& on, const request& what, const std::stop_token& stop) {
+result acquire(connection& on, const request& what) {
     const connection::own_statements quiet{on};
     const auto& [key, m, where, pid, limit, override_lock_timeout, fence] = what;
+    constexpr std::chrono::milliseconds for_ever{0}, not_at_all{0};
+    auto until = limit == for_ever ? on.waiting() : on.waiting(limit.value_or(not_at_all));
     if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) {
         const auto run = [&, m = m, &key = key, fence = fence](operation o, const char* lock_timeout) {  // clang 14 captures no bindings
-            return run_prepared(on, {o, m, key.space}, key, lock_timeout, fence, stop);
+            return run_prepared(on, {o, m, key.space}, key, lock_timeout, fence, until, awaited_lock);
         };
         const bool fenced = fence != nullptr;
         if (!limit) return run(fenced ? operation::try_fenced : operation::try_acquire, nullptr);
@@ -170,17 +190,29 @@ result acquire(connection& on, const request& what, const std::stop_token& stop)
         .append(sql, '1', {text_of{key.bits}.c_str(), text_of{limit.value_or(std::chrono::milliseconds{0}).count()}.c_str(), text_of{pid}.c_str()})
         .append(outlives_savepoint ? sql::keep_lock_only : sql::keep_all);
     if (PQsendQuery(on.handle(), text.c_str()) == 0) return result{};
-    return await_answer(on.handle(), stop);
+    return await_answer(on, until, awaited_lock);
 }
 
 result recover_transaction(connection& on) noexcept {
     const connection::own_statements quiet{on};
-    return result{PQexec(on.handle(), sql::recover)};
+    return execute(on, sql::recover, "a rollback to a savepoint");
 }
 
 result find_ghost(connection& on, const postgresql::key& key, mode m, bool release) noexcept {
     const char* const text = release ? sql::ghost_released.at(m, key.space) : sql::ghost_found.at(m, key.space);
-    return with_key(on, text, key);
+    return with_key(on, text, key, awaited_proof);
+}
+
+result release_unseen(connection& on, const postgresql::key& key, mode m) noexcept {
+    const connection::own_statements quiet{on};
+    const bool inside = PQtransactionStatus(on.handle()) == PQTRANS_INTRANS;
+    written text;
+    if (inside) text.append(sql::savepoint);
+    text.append(sql::quietly).append(releasing(on, sql::release_alone.at(m, key.space), key).c_str());
+    if (inside) text.append(sql::keep_lock_only);  // and no setting
+    auto answer = execute(on, text.c_str(), awaited_proof);
+    if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) (void)recover_transaction(on);
+    return answer;
 }
 
 released release(connection& on, const postgresql::key& key, mode m) noexcept {
@@ -188,13 +220,10 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
     const auto status = PQtransactionStatus(on.handle());
     if (status == PQTRANS_INERROR || status == PQTRANS_ACTIVE || PQpipelineStatus(on.handle()) != PQ_PIPELINE_OFF) return released::pending;
     const prepared statement{operation::release, m, key.space};
-    const auto as_text = [&] {
-        written text;
-        text.append(statement.text, '1', {text_of{key.bits}.c_str(), "", text_of{on.known_backend_pid()}.c_str()});
-        return result{PQexec(on.handle(), text.c_str())};
-    };
+    const auto as_text = [&] { return execute(on, releasing(on, statement.text, key).c_str(), awaited_release); };
     // Inside a transaction a statement that is not prepared after all would abort it, so there the text itself is sent.
-    auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, key, nullptr, nullptr, {}) : as_text();
+    auto until = on.answering();
+    auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, key, nullptr, nullptr, until, awaited_release) : as_text();
     const bool again = !answer.ok() && status == PQTRANS_IDLE && reason_of(answer.sqlstate(), on.handle()) != errc::lost;
     if (again) answer = as_text();
     if (answer.ok()) {
@@ -202,17 +231,29 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
         return answer.is_true(0) || (again && !answer.is_null(0)) ? released::yes : released::lost;
     }
     if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) return released::pending;  // say, statement_timeout ended it
-    on.sever();  // the server does not say whether it is released, so it is made to
+    on.sever("the server did not say whether it had released a lock: the session was ended, and with it every lock on it");
     return released::lost;
 }
 
-bool holds(connection& on, const postgresql::key& key, mode m) noexcept {
+std::optional<bool> holds(connection& on, const postgresql::key& key, mode m) noexcept {
     const result answer = find_ghost(on, key, m, false);
-    return answer.ok() && answer.rows() > 0;
+    if (!answer.ok()) return std::nullopt;
+    return answer.rows() > 0;
 }
 
 result holders(connection& on, const postgresql::key& key) {
-    return with_key(on, sql::who_holds.at(mode::exclusive, key.space), key);
+    if (PQtransactionStatus(on.handle()) != PQTRANS_INTRANS) return with_key(on, sql::who_holds.at(mode::exclusive, key.space), key, "a question");
+    std::string text{sql::who_holds.at(mode::exclusive, key.space)};
+    const text_of bits{key.bits};
+    for (auto at = text.find("$1"); at != text.npos; at = text.find("$1")) text.replace(at, 2, std::string{"'"} + bits.c_str() + "'");
+    return between_savepoints(on, text, "a question");
+}
+
+result between_savepoints(connection& on, const std::string& sql, const char* awaited) {
+    const connection::own_statements quiet{on};
+    auto answer = execute(on, (sql::savepoint + sql + sql::keep_all).c_str(), awaited);
+    if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) (void)recover_transaction(on);
+    return answer;
 }
 
 }  // namespace dlock::postgresql::statement

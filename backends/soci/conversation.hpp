@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -19,6 +20,7 @@
 
 #include <dlock/deadline.hpp>
 #include <dlock/detail/parker.hpp>
+#include <dlock/soci/patience.hpp>
 
 namespace dlock::soci_support {
 
@@ -45,6 +47,11 @@ public:
     explicit conversation(Wire& wire) : wire_{wire} {}
     conversation(const conversation&) = delete;
     conversation& operator=(const conversation&) = delete;
+
+    /// For how long the server may be silent while an answer is awaited; then the connection is ended. Before the first ask().
+    void set_grace(std::chrono::milliseconds grace) noexcept { grace_ = grace; }
+    /// Whether it was ended for that.
+    [[nodiscard]] bool was_silent() const noexcept { return silent_.load(std::memory_order_acquire); }
 
     /// Sends, and awaits the answer.
     [[nodiscard]] answer ask(const request& what) {
@@ -119,14 +126,19 @@ private:
         return true;
     }
 
-    /// Waits for something to read, without the mutex.
+    /// Waits for something to read, without the mutex; for a grace at most, of silence of a server that was asked before it began.
     void read(std::unique_lock<std::mutex>& guard, party& self) {
         reading_ = &self;
         guard.unlock();
-        pollfd socket{wire_.socket(), POLLIN, 0};
-        (void)::poll(&socket, 1, -1);
+        auto silence = patience::for_answer(grace_, grace_, nullptr);
+        const bool is_silent = silence.wait(wire_.socket(), POLLIN) == patience::verdict::over;
         guard.lock();
-        take_in(true);
+        if (is_silent) {
+            silent_.store(true, std::memory_order_release);
+            end();
+        } else {
+            take_in(true);
+        }
         reading_ = nullptr;
     }
 
@@ -177,6 +189,8 @@ private:
     static constexpr std::size_t too_many = 256;  ///< answers that nobody reads would fill the socket
 
     Wire& wire_;
+    std::chrono::milliseconds grace_ = default_grace;
+    std::atomic<bool> silent_ = false;
     std::mutex mutex_;
     std::vector<question> asked_;  ///< from first_ on, the oldest first
     std::size_t first_ = 0;

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/soci/stop_event.hpp>
 
-#include <array>
 #include <cerrno>
 #include <cstdint>
 
@@ -18,7 +17,7 @@ namespace dlock::soci_support {
 stop_event::stop_event(const std::stop_token& stop) : stop_{stop} {
     if (!stop.stop_possible()) return;
     fd_ = above_standard(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    on_stop_.emplace(stop, raise{fd_});
+    if (fd_ >= 0) on_stop_.emplace(stop, raise{fd_});
 }
 
 stop_event::~stop_event() {
@@ -29,17 +28,6 @@ stop_event::~stop_event() {
 void stop_event::raise::operator()() const noexcept {
     const std::uint64_t one = 1;
     (void)!::write(fd, &one, sizeof one);
-}
-
-bool stop_event::wait_for(int socket) const noexcept {
-    std::array<pollfd, 2> sources{pollfd{socket, POLLIN, 0}, pollfd{fd_, POLLIN, 0}};
-    // without an eventfd (no more descriptors) the stop request is looked for now and then
-    const int patience = fd_ < 0 && stop_.stop_possible() ? 10 : -1;
-    for (;;) {
-        const int ready = ::poll(sources.data(), fd_ < 0 ? 1 : 2, patience);
-        if (ready > 0 && sources[0].revents != 0) return true;
-        if (requested()) return false;
-    }
 }
 
 bool stop_event::wait_for(int socket, std::chrono::milliseconds longest) noexcept {

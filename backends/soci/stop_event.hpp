@@ -19,12 +19,15 @@ public:
     stop_event(const stop_event&) = delete;
     stop_event& operator=(const stop_event&) = delete;
 
+    [[nodiscard]] bool is_possible() const noexcept { return stop_.stop_possible(); }
     [[nodiscard]] bool requested() const noexcept { return stop_.stop_requested(); }
 
-    /// Waits until the socket has something to say, be it the end. False: the stop was requested before.
-    [[nodiscard]] bool wait_for(int socket) const noexcept;
+    /// Readable once a stop was requested; -1: there is none.
+    [[nodiscard]] int descriptor() const noexcept { return fd_; }
+    /// A stop can be requested, and the process had no descriptor left for it: ask requested() now and then.
+    [[nodiscard]] bool must_be_looked_for() const noexcept { return fd_ < 0 && stop_.stop_possible(); }
 
-    /// The same, whether a stop was requested or not. False: the time is over.
+    /// Waits until the socket has something to say, be it the end. False: the time is over.
     [[nodiscard]] static bool wait_for(int socket, std::chrono::milliseconds longest) noexcept;
 
 private:

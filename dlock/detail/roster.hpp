@@ -35,7 +35,9 @@ template <class Backend>
 class roster {
 public:
     struct connection {
-        explicit connection(std::shared_ptr<typename Backend::session_type> session) : pipe{std::move(session)} {}
+        connection(std::shared_ptr<typename Backend::session_type> session, std::chrono::milliseconds grace) : pipe{std::move(session)} {
+            if constexpr (requires { pipe.set_grace(grace); }) pipe.set_grace(grace);
+        }
 
         typename Backend::pipeline_type pipe;
         std::size_t held = 0;  ///< locks
@@ -51,8 +53,8 @@ public:
     using guard = std::unique_lock<std::mutex>;
 
     /// \param lost  called without the mutex, by whichever thread notices
-    roster(connector connect, std::size_t most, std::function<void(const handle&)> lost)
-        : connect_{std::move(connect)}, most_{most}, lost_{std::move(lost)} {
+    roster(connector connect, std::size_t most, std::chrono::milliseconds grace, std::function<void(const handle&)> lost)
+        : connect_{std::move(connect)}, most_{most}, grace_{grace}, lost_{std::move(lost)} {
         connections_.reserve(most_);
     }
 
@@ -167,7 +169,7 @@ private:
         locked.unlock();
         handle made;
         try {
-            made = std::make_shared<connection>(connect_());
+            made = std::make_shared<connection>(connect_(), grace_);
             made->waiting = to_wait;
             made->on_loss.emplace(made->pipe.lost(), [this, known = std::weak_ptr{made}] {
                 if (const auto c = known.lock()) lost_(c);
@@ -200,6 +202,7 @@ private:
 
     connector connect_;
     std::size_t most_;
+    std::chrono::milliseconds grace_;
     std::function<void(const handle&)> lost_;
     std::vector<handle> connections_;
     std::vector<handle> ended_;

@@ -118,6 +118,7 @@ void proxy::serve() {
                     for (const auto& each : relays) (void)send_all(each.client, words_);
                     break;
                 case order::ignore: ignoring_ = true; break;
+                case order::turn_away: closed_ = true; break;
             }
             order_ = order::none;
             order_.notify_all();
@@ -137,6 +138,11 @@ void proxy::serve() {
         }
         if (sources[0].revents != 0) {
             const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            if (closed_) {
+                ::close(client);
+                ++turned_away_;
+                continue;
+            }
             const int server = tcp_socket();
             const auto address = local(server_);
             if (::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {

@@ -37,9 +37,13 @@ public:
     void ignore_newcomers() { obey(order::ignore); }
     [[nodiscard]] bool has_newcomers() const;
 
+    /// Who connects from now on is hung up on at once, and counted.
+    void turn_away_newcomers() { obey(order::turn_away); }
+    [[nodiscard]] int turned_away() const noexcept { return turned_away_; }
+
 private:
     struct relay;
-    enum class order { none, reset, forsake, say, ignore };
+    enum class order { none, reset, forsake, say, ignore, turn_away };
 
     void obey(order what);
     void serve();
@@ -50,7 +54,8 @@ private:
     std::string words_;
     std::atomic<order> order_ = order::none;
     std::atomic<bool> ending_ = false;
-    bool ignoring_ = false;  ///< the thread's
+    std::atomic<int> turned_away_ = 0;
+    bool ignoring_ = false, closed_ = false;  ///< the thread's
     std::thread thread_;
 };
 
