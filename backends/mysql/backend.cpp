@@ -148,9 +148,9 @@ sql::text acquiring_statement(const connection& on, std::string_view key, millis
 /// Waits until the server is a second old. One round trip, once per connection, unless it is younger.
 void await_fence(connection& on, const stop_event& stop) {
     while (!on.can_fence()) {
-        const auto answer = query(on, sql::uptime);
-        if (!answer.ok()) throw error_from(on.handle(), answer.reason());
-        if (answer.has_row() && answer.columns() > 1 && answer.number(1) > 0U) return on.set_can_fence();
+        const auto answer = ask(on, sql::can_fence);
+        if (answer.failed) throw error_from(on.handle(), *answer.failed);
+        if (answer.value == 1U) return on.set_can_fence();
         if (stop.requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
         std::this_thread::sleep_for(milliseconds{20});
     }
@@ -290,6 +290,11 @@ std::vector<holder> named::holders(session_type& session, const key_type& key) {
     const auto on = connection::of(session);
     on->server().check(key);
     auto answer = query(*on, sql::holders(key).view());
+    if (cannot_read_processes(answer)) {
+        const auto holding = query(*on, sql::holder_id(key).view());
+        if (!holding.ok()) throw error_from(on->handle(), holding.reason());
+        return describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
+    }
     if (!answer.ok()) throw error_from(on->handle(), answer.reason());
     std::vector<holder> found;
     for (; answer.has_row(); answer.next()) found.push_back(holder_of(answer));

@@ -54,6 +54,8 @@ bool send(MYSQL* handle, std::string_view sql) noexcept {
 killer::killer(MYSQL* first) noexcept : second_{mysql_init(nullptr)} {
     if (!second_) return;
     copy_options(first, second_.get());
+    // A max_join_size of the server would keep the list of processes from it.
+    mysql_optionsv(second_.get(), MYSQL_INIT_COMMAND, "SET sql_big_selects=1");
     if (mysql_real_connect(second_.get(), unless_empty(first->host), first->user, first->passwd, nullptr, first->port,
                            unless_empty(first->unix_socket), 0) == nullptr) {
         second_.reset();

@@ -125,24 +125,7 @@ std::vector<holder> named_set::holders(session_type& session, const key_type& ke
     const auto on = connection::of(session);
     const auto holding = query(*on, sql::holders_of_any(keys).view());
     if (!holding.ok()) throw error_from(on->handle(), holding.reason());
-    std::vector<holder> found;
-    if (!holding.has_row()) return found;
-    std::string ids{holding.text(0)};
-    for (std::string_view rest = ids; !rest.empty();) {
-        const auto id = rest.substr(0, rest.find(','));
-        rest.remove_prefix(std::min(rest.size(), id.size() + 1));
-        const auto is_it = [&](const holder& known) { return known.session == id; };
-        if (std::none_of(found.begin(), found.end(), is_it)) found.push_back({std::string{id}, {}});
-    }
-    if (found.empty()) return found;
-    auto who = query(*on, sql::connections(ids).view());
-    if (!who.ok()) throw error_from(on->handle(), who.reason());
-    for (; who.has_row(); who.next()) {
-        for (auto& one : found) {
-            if (one.session == who.text(0)) one.description = std::string{who.text(1)}.append("@").append(who.text(2));
-        }
-    }
-    return found;
+    return describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
 }
 
 }  // namespace dlock::mysql
