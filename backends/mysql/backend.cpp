@@ -114,6 +114,13 @@ lock_error error_or_end(connection& on, errc reason) {
     }
 }
 
+void refuse_snapshot() {
+    throw lock_error{errc::unsupported,
+                     "dlock: a REPEATABLE READ transaction is open, and its holder would read rows as they were before the lock was granted: lock "
+                     "before the transaction begins, or use READ COMMITTED, or, if what you do under the lock reads with FOR UPDATE, call "
+                     "mysql::accept_open_snapshot()"};
+}
+
 void refuse(connection& on) {
     if (on.was_replaced()) {
         on.lose_all();
@@ -139,6 +146,9 @@ namespace {
 enum class fencing : bool { no, yes };
 
 sql::text acquiring_statement(const connection& on, std::string_view key, milliseconds wait, fencing with) noexcept {
+    if (on.may_have_snapshot()) {
+        return sql::acquire_in_transaction(on.server().isolation(), on.is_proven() ? 0 : on.id(), key, wait, with == fencing::yes);
+    }
     if (with == fencing::yes) {
         return on.is_proven() ? sql::acquire_fenced(key, wait) : sql::acquire_fenced_if(on.id(), key, wait);
     }
@@ -164,6 +174,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
                                                ? "dlock: the wait was cancelled"
                                                : "dlock: KILL QUERY or a time limit of the session ended the wait"};
     };
+    const bool in_transaction = on->may_have_snapshot();
     const auto text = acquiring_statement(*on, key, wait, with);
     const auto answer = ask(*on, text.view(), stop);
     if (answer.failed) {
@@ -179,6 +190,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
         if (error.reason() == errc::cancelled && stop.requested()) throw cancelled();
         throw error;
     }
+    if (in_transaction && answer.id == 0) refuse_snapshot();
     const bool granted = with == fencing::yes ? answer.value > 0U : answer.value == 1U;
     if (answer.id != on->id()) {
         if (granted) (void)prove_not_held(*on, key, answer.id);
@@ -308,6 +320,8 @@ void assume_session_pooling(soci::session& session) {
 }
 
 void accept_local_locks(soci::session& session) { connection::of(session)->accept_local_locks(); }
+
+void accept_open_snapshot(soci::session& session) { connection::of(session)->accept_open_snapshot(); }
 
 void accept_one_lock_per_session(soci::session& session) { connection::of(session)->accept_one_lock(); }
 

@@ -31,7 +31,9 @@ lock_error cancelled(const stop_event& stop) {
 /// Once; nullopt: not in this time.
 std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, sql::names keys, milliseconds wait, bool is_total, const stop_event& stop) {
     const auto unit = on->server().waits_whole_seconds() ? sql::unit::second : sql::unit::millisecond;
-    const auto text = sql::acquire_all(on->is_proven() ? 0 : on->id(), keys, wait, is_total, unit);
+    const bool in_transaction = on->may_have_snapshot();
+    const auto isolation = in_transaction ? on->server().isolation() : std::string_view{};
+    const auto text = sql::acquire_all(on->is_proven() ? 0 : on->id(), keys, wait, is_total, unit, isolation);
     const auto answer = ask(*on, text.view(), stop);
     if (answer.failed) {
         const auto error = error_or_end(*on, *answer.failed);
@@ -45,6 +47,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, sql::na
         if (error.reason() == errc::cancelled && stop.requested()) throw cancelled(stop);
         throw error;
     }
+    if (in_transaction && answer.id == 0) refuse_snapshot();
     const auto said = static_cast<sql::said>(answer.value.value_or(static_cast<unsigned>(sql::said::ended)));
     if (answer.id != on->id()) {
         if (said != sql::said::refused) (void)statement::prove_none_held(*on, keys, answer.id);

@@ -65,11 +65,14 @@ enum class unit : bool { millisecond, second };
 
 /// \param connection  that must answer; 0: it is proven
 /// \param wait        for all of them; whole seconds where the unit is
-[[nodiscard]] inline long_text acquire_all(unsigned long connection, names keys, std::chrono::milliseconds wait, bool is_total, unit u) {
-    std::size_t expected = 100;
+/// \param isolation   server::isolation(), in a transaction: id is 0, and nothing is locked, if what is read in it can be stale
+[[nodiscard]] inline long_text acquire_all(unsigned long connection, names keys, std::chrono::milliseconds wait, bool is_total, unit u,
+                                           std::string_view isolation = {}) {
+    std::size_t expected = 200;
     for (const auto& key : keys) expected += 2 * key.size() + 160;
     long_text to{expected};
     to << "SELECT ";
+    if (!isolation.empty()) to << "IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
     if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
     to << "IF(CASE";
     for (bool first = true; const auto& key : keys) {
@@ -86,7 +89,8 @@ enum class unit : bool { millisecond, second };
     }
     to << " ELSE 1 END,1,2*SLEEP(0.00002))";
     if (connection != 0) to << ",3)";
-    to << " granted,CONNECTION_ID() id LIMIT 1";
+    if (isolation.empty()) to << " granted,CONNECTION_ID() id LIMIT 1";
+    else to << ") granted,IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1";
     return to;
 }
 

@@ -19,6 +19,9 @@
 //  - A fencing token is the server's UUID_SHORT(). ELT computes it only when the lock was granted, and so after the wait; it
 //    gives it as text, all 64 bits of it. A list (GET_LOCK, UUID_SHORT) would rest on the order of evaluation alone.
 //    https://dev.mysql.com/doc/refman/8.0/en/miscellaneous-functions.html#function_uuid-short
+//  - In a transaction that is REPEATABLE READ a read has fixed what later ones see, perhaps before the lock is granted. There the
+//    statement locks nothing. The server tells the driver whether a transaction is open, but not whether it has read. A
+//    SERIALIZABLE one reads with locks, and sees what is. https://dev.mysql.com/doc/refman/8.0/en/innodb-consistent-read.html
 //  - A timeout is a whole number of seconds or has three decimals; never negative (on MySQL: for ever, on MariaDB: NULL).
 #pragma once
 
@@ -141,6 +144,20 @@ struct seconds {
     text to;
     to << "SELECT ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}
        << "),0,UUID_SHORT()) granted,CONNECTION_ID() id LIMIT 1";
+    return to;
+}
+
+/// In a transaction: as acquire() or acquire_fenced(), but id is 0, and nothing is locked, if what is read in it can be stale.
+/// \param connection  that must answer, as acquire_if(); 0: it is proven
+/// \param isolation   server::isolation()
+[[nodiscard]] constexpr text acquire_in_transaction(std::string_view isolation, unsigned long connection, std::string_view key,
+                                                    std::chrono::milliseconds wait, bool fenced) noexcept {
+    text to;
+    to << "SELECT IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
+    if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
+    to << (fenced ? "ELT(1+GET_LOCK(" : "GET_LOCK(") << name{key} << "," << seconds{wait} << (fenced ? "),0,UUID_SHORT())" : ")");
+    if (connection != 0) to << (fenced ? ",0)" : ",2)");
+    to << ") granted,IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1";
     return to;
 }
 
