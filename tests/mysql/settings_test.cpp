@@ -206,7 +206,8 @@ protected:
         const auto found = mine.holders();
         ASSERT_EQ(found.size(), 1U);
         EXPECT_EQ(found[0].session, id);
-        EXPECT_EQ(found[0].description, many() ? "root@localhost" : "root@");
+        if (many()) EXPECT_EQ(found[0].description, "root@localhost");
+        else EXPECT_TRUE(found[0].description.starts_with("root@")) << found[0].description;  // MySQL 5.6 knows the host in one place only
     }
 
     template <class Lock>
