@@ -26,6 +26,7 @@ POSTGRESQL_CONNECTION = "backends/postgresql/connection.cpp"
 POSTGRESQL_SQL = "backends/postgresql/sql.hpp"
 MYSQL = "backends/mysql/backend.cpp"
 MYSQL_CONNECTION = "backends/mysql/connection.cpp"
+MYSQL_CONNECTION_HPP = "backends/mysql/connection.hpp"
 MYSQL_SQL = "backends/mysql/sql.hpp"
 POSTGRESQL_SET = "backends/postgresql/advisory_set.cpp"
 POSTGRESQL_SET_SQL = "backends/postgresql/set_sql.hpp"
@@ -238,13 +239,17 @@ MUTANTS = [
            [(MYSQL, "if (!on->accepts_one_lock()) {", "if (false) {")]),
     Mutant("preflight always fine, mysql, pooler", MYSQL_TEST, "*Loss.BehindAPoolerNothing*",
            [(MYSQL, "if (answer.id != on->id() || on->was_replaced()) {", "if (false) {")]),
+    Mutant("an open snapshot goes unnoticed, mysql", MYSQL_TEST, "*MySQLTransaction*",
+           [(MYSQL_CONNECTION_HPP, "(handle_->server_status & SERVER_STATUS_IN_TRANS) != 0 && !open_snapshot_", "false")]),
+    Mutant("the connection's character set decides, mysql", "//tests/mysql:settings_test", "*MariaDB",
+           [(MYSQL_SQL, "return to << \"_utf8mb4'\" << n.value << \"'\";", "return to << \"'\" << n.value << \"'\";")]),
     Mutant("a lost lock is believed, mysql", MYSQL_TEST, "*Loss.OfAnIdleSession*",
            [(MYSQL, "on.still_serves(session);", "on.serves(session);")]),
     Mutant("unlock does nothing, mysql", MYSQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
            [(MYSQL, "const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view(), \"a release\");",
              "const mysql::answer answer{{}, 1U};")]),
     Mutant("lock does nothing, mysql", MYSQL_CONFORMANCE, "*AWriterKeepsEveryoneOut*",
-           [(MYSQL_SQL, "return to << \"'\" << n.value << \"'\";", "return to << \"CONCAT(CONNECTION_ID(),'\" << n.value << \"')\";")]),
+           [(MYSQL_SQL, "return to << \"_utf8mb4'\" << n.value << \"'\";", "return to << \"CONCAT(CONNECTION_ID(),'\" << n.value << \"')\";")]),
     Mutant("try_lock always true, mysql", MYSQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",
            [(MYSQL, "if (answer.value == 0U) return std::nullopt;", "if (answer.value == 0U) return grant{on, on->remember(), {}};")]),
     Mutant("milliseconds for seconds, mysql", MYSQL_CONFORMANCE, "*ATimedWaitFailsAfterItsTimeout*",

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/mysql/answer.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/killer.hpp>
+#include <dlock/mysql/set_sql.hpp>
 #include <dlock/soci/errand.hpp>
 
 namespace dlock::mysql {
@@ -157,6 +159,30 @@ holder holder_of(const result& row) {
     std::string who{row.text(1)};
     if (!who.empty()) who.append("@").append(row.text(2));
     return {std::string{row.text(0)}, std::move(who)};
+}
+
+bool cannot_read_processes(const result& failed) noexcept {
+    return !failed.ok() && (failed.reason() == errc::server_error || failed.reason() == errc::exhausted);
+}
+
+std::vector<holder> describe(connection& on, std::string_view ids) {
+    std::vector<holder> found;
+    for (std::string_view rest = ids; !rest.empty();) {
+        const auto id = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(rest.size(), id.size() + 1));
+        const auto is_it = [&](const holder& known) { return known.session == id; };
+        if (std::none_of(found.begin(), found.end(), is_it)) found.push_back({std::string{id}, {}});
+    }
+    if (found.empty()) return found;
+    auto who = query(on, sql::connections(ids).view());
+    if (cannot_read_processes(who)) who = query(on, sql::processes);
+    if (!who.ok()) throw on.error(who.reason());
+    for (; who.has_row(); who.next()) {
+        for (auto& one : found) {
+            if (one.session == who.text(0)) one = holder_of(who);
+        }
+    }
+    return found;
 }
 
 }  // namespace dlock::mysql

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include <dlock/backend.hpp>
 #include <dlock/error.hpp>
@@ -63,5 +64,12 @@ private:
 
 /// A row of sql::holders().
 [[nodiscard]] holder holder_of(const result& row);
+
+/// The holders whose ids are given, with commas in between, each once, and who they are as far as the server says.
+/// \throws lock_error
+[[nodiscard]] std::vector<holder> describe(connection& on, std::string_view ids);
+
+/// Whether it may be the session's settings that let it read no table of processes: max_join_size, tmp_disk_table_size.
+[[nodiscard]] bool cannot_read_processes(const result& failed) noexcept;
 
 }  // namespace dlock::mysql

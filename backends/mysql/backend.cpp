@@ -134,6 +134,13 @@ lock_error unanswered_try(const connection& on) {
                                  " ms, so the statement was killed; nothing is held"};
 }
 
+void refuse_snapshot() {
+    throw lock_error{errc::unsupported,
+                     "dlock: a REPEATABLE READ transaction is open, and its holder would read rows as they were before the lock was granted: lock "
+                     "before the transaction begins, or use READ COMMITTED, or, if what you do under the lock reads with FOR UPDATE, call "
+                     "mysql::accept_open_snapshot()"};
+}
+
 void refuse(connection& on) {
     if (on.was_replaced()) {
         on.lose_all();
@@ -159,6 +166,9 @@ namespace {
 enum class fencing : bool { no, yes };
 
 sql::text acquiring_statement(const connection& on, std::string_view key, milliseconds wait, fencing with) noexcept {
+    if (on.may_have_snapshot()) {
+        return sql::acquire_in_transaction(on.server().isolation(), on.is_proven() ? 0 : on.id(), key, wait, with == fencing::yes);
+    }
     if (with == fencing::yes) {
         return on.is_proven() ? sql::acquire_fenced(key, wait) : sql::acquire_fenced_if(on.id(), key, wait);
     }
@@ -168,9 +178,9 @@ sql::text acquiring_statement(const connection& on, std::string_view key, millis
 /// Waits until the server is a second old. One round trip, once per connection, unless it is younger.
 void await_fence(connection& on, const stop_event& stop) {
     while (!on.can_fence()) {
-        const auto answer = query(on, sql::uptime);
-        if (!answer.ok()) throw on.error(answer.reason());
-        if (answer.has_row() && answer.columns() > 1 && answer.number(1) > 0U) return on.set_can_fence();
+        const auto answer = ask(on, sql::can_fence);
+        if (answer.failed) throw on.error(*answer.failed);
+        if (answer.value == 1U) return on.set_can_fence();
         if (stop.requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
         std::this_thread::sleep_for(milliseconds{20});
     }
@@ -185,6 +195,7 @@ struct terms {
 /// Once; nullopt: not in this time.
 std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::string_view key, milliseconds wait,
                                   fencing with, const stop_event& stop, const terms& of) {
+    const bool in_transaction = on->may_have_snapshot();
     const auto text = acquiring_statement(*on, key, wait, with);
     const auto until = on->waiting(of.is_endless ? std::nullopt : std::optional{wait});
     const auto answer = ask(*on, text.view(), until, "a request for a lock");
@@ -205,6 +216,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
         throw error;
     }
     if (on->is_severed()) throw on->end();
+    if (in_transaction && answer.id == 0) refuse_snapshot();
     const bool granted = with == fencing::yes ? answer.value > 0U : answer.value == 1U;
     if (answer.id != on->id() || on->was_replaced()) {
         if (granted && !prove_not_held(*on, key, answer.id)) throw on->error(errc::lost);
@@ -322,6 +334,11 @@ std::vector<holder> named::holders(session_type& session, const key_type& key) {
     const auto on = connection::of(session);
     on->server().check(key);
     auto answer = query(*on, sql::holders(key).view());
+    if (cannot_read_processes(answer)) {
+        const auto holding = query(*on, sql::holder_id(key).view());
+        if (!holding.ok()) throw on->error(holding.reason());
+        return describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
+    }
     if (!answer.ok()) throw on->error(answer.reason());
     std::vector<holder> found;
     for (; answer.has_row(); answer.next()) found.push_back(holder_of(answer));
@@ -335,6 +352,8 @@ void assume_session_pooling(soci::session& session) {
 }
 
 void accept_local_locks(soci::session& session) { connection::of(session)->accept_local_locks(); }
+
+void accept_open_snapshot(soci::session& session) { connection::of(session)->accept_open_snapshot(); }
 
 void accept_one_lock_per_session(soci::session& session) { connection::of(session)->accept_one_lock(); }
 

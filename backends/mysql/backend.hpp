@@ -5,7 +5,8 @@
 // https://dev.mysql.com/doc/refman/8.0/en/locking-functions.html
 // https://mariadb.com/kb/en/get_lock/
 //
-// Independent of transactions: a lock is taken and released in any state of one, and neither COMMIT nor ROLLBACK ends it.
+// Independent of transactions: neither COMMIT nor ROLLBACK ends a lock, and it is released in any state of one. It is taken in any but
+// one that is REPEATABLE READ, where the new holder could read what was there before the lock: see accept_open_snapshot().
 //
 // dlock works on the connection inside the caller's soci::session and beside SOCI. It never asks a server connection for
 // a lock before it is proven to be the one behind this session: a pooler that shares server connections gets nothing.
@@ -85,6 +86,13 @@ void assume_session_pooling(soci::session& session);
 /// Holds until the session reconnects.
 /// \throws lock_error  lost, unsupported. No round trip.
 void accept_local_locks(soci::session& session);
+
+/// Declares that what is done under this session's locks reads with FOR UPDATE or LOCK IN SHARE MODE, or does not mind rows that
+/// are older than the lock. Without it a lock throws errc::unsupported while a transaction is open that is REPEATABLE READ, the
+/// default: a read before the lock has fixed what the reads behind it see, and whether there was one the server does not tell.
+/// Holds until the session reconnects.
+/// \throws lock_error  lost, unsupported. No round trip.
+void accept_open_snapshot(soci::session& session);
 
 /// Accepts a server that keeps one named lock per session (MySQL before 5.7.5, MariaDB before 10.0.2), where a second
 /// GET_LOCK would silently free the first. Without it a lock throws errc::unsupported there. With it the session holds one

@@ -79,6 +79,7 @@ constexpr const char* session_pooling = "dlock: assume_session_pooling";
 constexpr const char* local_locks = "dlock: accept_local_locks";
 constexpr const char* one_lock = "dlock: accept_one_lock_per_session";
 constexpr const char* grace = "dlock: set_grace";
+constexpr const char* open_snapshot = "dlock: accept_open_snapshot";
 
 /// 0: nothing is kept.
 std::uintptr_t get(MYSQL* handle, const char* which) noexcept {
@@ -119,7 +120,8 @@ connection::connection(MYSQL* handle) noexcept
       grace_{note::grace_of(handle)},
       session_pooling_{note::is_set(handle, note::session_pooling)},
       local_locks_{note::is_set(handle, note::local_locks)},
-      one_lock_{note::is_set(handle, note::one_lock)} {
+      one_lock_{note::is_set(handle, note::one_lock)},
+      open_snapshot_{note::is_set(handle, note::open_snapshot)} {
     // The driver lets a program that this process starts inherit the socket; as long as that ran, the server would not see
     // the end of this process, and the locks would stay.
     if (const int socket = mysql_get_socket(handle); socket != MARIADB_INVALID_SOCKET) ::fcntl(socket, F_SETFD, FD_CLOEXEC);
@@ -182,6 +184,11 @@ void connection::assume_session_pooling() {
 void connection::accept_local_locks() {
     note::set(handle_, note::local_locks);
     local_locks_ = true;
+}
+
+void connection::accept_open_snapshot() {
+    note::set(handle_, note::open_snapshot);
+    open_snapshot_ = true;
 }
 
 void connection::accept_one_lock() {

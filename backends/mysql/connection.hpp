@@ -172,6 +172,13 @@ public:
     void accept_one_lock();
     [[nodiscard]] bool accepts_local_locks() const noexcept { return local_locks_; }
     void accept_local_locks();
+    [[nodiscard]] bool accepts_open_snapshot() const noexcept { return open_snapshot_; }
+    void accept_open_snapshot();
+
+    /// A transaction is open, as the server has said behind its last answer, and the caller has not accepted what that can mean.
+    [[nodiscard]] bool may_have_snapshot() const noexcept {
+        return (handle_->server_status & SERVER_STATUS_IN_TRANS) != 0 && !open_snapshot_;
+    }
 
     // --- the locks that this session holds
 
@@ -238,6 +245,7 @@ private:
     bool local_locks_;
     bool checked_ = false;
     bool one_lock_;
+    bool open_snapshot_;
     bool proven_ = false;
     bool can_fence_ = false;
     unsigned long pooled_id_ = 0;

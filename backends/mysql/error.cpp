@@ -3,6 +3,7 @@
 #include <dlock/mysql/error.hpp>
 
 #include <string>
+#include <string_view>
 
 #include <errmsg.h>
 #include <mysqld_error.h>
@@ -65,7 +66,11 @@ lock_error error_from(MYSQL* handle, errc reason) {
         what += "a statement is in progress on this session: its rows have not been read, or another thread uses the session, which one "
                 "thread at a time may: ";
     if (reason == errc::cancelled) what += "the wait was ended by KILL QUERY or by a time limit of the session: ";
-    what += native != 0 ? mysql_error(handle) : "the server's answer made no sense; the session is closed";
+    // In a character_set_results of several bytes a letter the driver keeps what stands in front of the first NUL.
+    const std::string_view said = mysql_error(handle);
+    if (native == 0) what += "the server's answer made no sense; the session is closed";
+    else if (said.size() < 2) what += "the server's error " + std::to_string(native);
+    else what += said;
     return {reason, what, std::to_string(native)};
 }
 

@@ -28,7 +28,9 @@ using std::chrono::milliseconds;
 std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, sql::names keys, milliseconds wait, bool is_total, bool is_try,
                                   const stop_event& stop) {
     const auto unit = on->server().waits_whole_seconds() ? sql::unit::second : sql::unit::millisecond;
-    const auto text = sql::acquire_all(on->is_proven() ? 0 : on->id(), keys, wait, is_total, unit);
+    const bool in_transaction = on->may_have_snapshot();
+    const auto isolation = in_transaction ? on->server().isolation() : std::string_view{};
+    const auto text = sql::acquire_all(on->is_proven() ? 0 : on->id(), keys, wait, is_total, unit, isolation);
     const auto until = on->waiting(is_total ? std::optional{wait} : std::nullopt);
     const auto answer = ask(*on, text.view(), until, "a request for several locks");
     const bool overdue = on->was_overdue() && !stop.requested();
@@ -47,6 +49,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, sql::na
         throw error;
     }
     if (on->is_severed()) throw on->end();
+    if (in_transaction && answer.id == 0) refuse_snapshot();
     const auto said = static_cast<sql::said>(answer.value.value_or(static_cast<unsigned>(sql::said::ended)));
     if (answer.id != on->id() || on->was_replaced()) {
         if (said != sql::said::refused && !statement::prove_none_held(*on, keys, answer.id)) throw on->error(errc::lost);
@@ -134,24 +137,7 @@ std::vector<holder> named_set::holders(session_type& session, const key_type& ke
     const auto on = connection::of(session);
     const auto holding = query(*on, sql::holders_of_any(keys).view());
     if (!holding.ok()) throw on->error(holding.reason());
-    std::vector<holder> found;
-    if (!holding.has_row()) return found;
-    std::string ids{holding.text(0)};
-    for (std::string_view rest = ids; !rest.empty();) {
-        const auto id = rest.substr(0, rest.find(','));
-        rest.remove_prefix(std::min(rest.size(), id.size() + 1));
-        const auto is_it = [&](const holder& known) { return known.session == id; };
-        if (std::none_of(found.begin(), found.end(), is_it)) found.push_back({std::string{id}, {}});
-    }
-    if (found.empty()) return found;
-    auto who = query(*on, sql::connections(ids).view());
-    if (!who.ok()) throw on->error(who.reason());
-    for (; who.has_row(); who.next()) {
-        for (auto& one : found) {
-            if (one.session == who.text(0)) one.description = std::string{who.text(1)}.append("@").append(who.text(2));
-        }
-    }
-    return found;
+    return describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
 }
 
 }  // namespace dlock::mysql

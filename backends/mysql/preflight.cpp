@@ -2,11 +2,21 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/mysql/preflight.hpp>
 
+#include <string_view>
+
+#include <mysqld_error.h>
+
 #include <dlock/error.hpp>
 #include <dlock/mysql/answer.hpp>
 #include <dlock/mysql/sql.hpp>
 
 namespace dlock::mysql {
+namespace {
+
+/// A variable is a number or, since MariaDB 12, a word: read_only has more of them than OFF and ON.
+bool is_on(std::string_view value) noexcept { return value != "0" && value != "OFF" && !value.empty(); }
+
+}  // namespace
 
 void ask_for_id(connection& on) {
     if (on.id() != 0) return;
@@ -19,16 +29,18 @@ void ask_for_id(connection& on) {
 void preflight(connection& on) {
     if (on.is_checked()) return;
     auto variables = query(on, sql::preflight);
+    if (!variables.ok() && mysql_errno(on.handle()) == ER_UNKNOWN_SYSTEM_VARIABLE) variables = query(on, sql::preflight_without_galera);
     if (!variables.ok()) throw on.error(variables.reason());
-    for (; variables.has_row(); variables.next()) {
-        if (variables.text(1) != "ON") continue;
-        throw lock_error{
-            errc::unsupported,
-            variables.text(0) == "wsrep_on"
-                ? "dlock: a named lock of a Galera cluster is one of its node, and excludes nobody on the others: if everybody who "
-                  "wants it connects to this node, call mysql::accept_local_locks()"
-                : "dlock: this server is read-only, a replica perhaps, whose locks exclude nobody on the primary: connect to the "
-                  "primary, or, if everybody who wants the lock connects to this server, call mysql::accept_local_locks()"};
+    if (!variables.has_row()) throw lock_error{errc::server_error, "dlock: the server does not say whether it is read-only"};
+    if (variables.columns() > 1 && is_on(variables.text(1))) {
+        throw lock_error{errc::unsupported,
+                         "dlock: a named lock of a Galera cluster is one of its node, and excludes nobody on the others: if everybody who "
+                         "wants it connects to this node, call mysql::accept_local_locks()"};
+    }
+    if (is_on(variables.text(0))) {
+        throw lock_error{errc::unsupported,
+                         "dlock: this server is read-only, a replica perhaps, whose locks exclude nobody on the primary: connect to the "
+                         "primary, or, if everybody who wants the lock connects to this server, call mysql::accept_local_locks()"};
     }
     on.set_checked();
 }

@@ -11,7 +11,8 @@ namespace dlock::mysql {
 /// Who the connection is for the server. No round trip but behind a pooler, and there only once.
 void ask_for_id(connection& on);
 
-/// Refuses a server whose locks exclude nobody on the others of its kind. One round trip, once per connection.
+/// Refuses a server whose locks exclude nobody on the others of its kind. One round trip, once per connection; two where the
+/// server knows no Galera, as MySQL.
 void preflight(connection& on);
 
 }  // namespace dlock::mysql

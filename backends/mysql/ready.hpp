@@ -24,6 +24,9 @@ namespace dlock::mysql {
 /// the session is ended instead.
 [[nodiscard]] lock_error error_or_end(connection& on, errc reason);
 
+/// What is read in the open transaction can be older than the lock would be. Nothing is locked.
+[[noreturn]] void refuse_snapshot();
+
 /// Another connection has answered than the one that was asked. It holds nothing.
 [[noreturn]] void refuse(connection& on);
 

@@ -27,6 +27,13 @@ struct server {
     /// Whether the timeout of GET_LOCK is an integer; MySQL 5.6 even rounds by the type of the argument.
     [[nodiscard]] constexpr bool waits_whole_seconds() const noexcept { return !mariadb; }
 
+    /// The name of the variable, which has changed: each version knows one of them at least, and warns of none.
+    /// https://mariadb.com/kb/en/server-system-variables/#transaction_isolation
+    /// https://dev.mysql.com/doc/relnotes/mysql/8.0/en/news-8-0-3.html
+    [[nodiscard]] constexpr std::string_view isolation() const noexcept {
+        return version < (mariadb ? 110'101 : 80'003) ? "@@tx_isolation" : "@@transaction_isolation";
+    }
+
     /// \throws lock_error  bad_key where the server would refuse, fold or truncate the name
     void check(std::string_view name) const;
 };

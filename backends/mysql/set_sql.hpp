@@ -13,9 +13,12 @@
 //    of its branches it would cost the server a sixth of the whole.
 //    https://dev.mysql.com/doc/refman/8.0/en/miscellaneous-functions.html#function_sleep
 //  - A limit is for all of the names. Behind the first each gets what is left of it: SYSDATE() is the time at which it is
-//    evaluated, NOW() that at which the statement began. LEAST, in case somebody sets the clock back meanwhile; a session whose
-//    NOW() stands still (SET timestamp) or a server whose SYSDATE() does (sysdate-is-now) gets no or all of the limit for each.
+//    evaluated, NOW() that at which the statement began. Where that is no time within the limit (SET timestamp, a clock that
+//    is set back), they do not wait, and the client asks again until its own clock says that the limit is over. A server whose
+//    SYSDATE() stands still (sysdate-is-now) gives each the whole limit. Not a division: div_precision_increment would round it.
 //    https://mariadb.com/kb/en/sysdate/
+//  - LEAST takes all of its arguments, as numbers, and looks at each. A text of them would be one in the connection's character set,
+//    and NULL if it were empty where sql_mode says so (EMPTY_STRING_IS_NULL). https://mariadb.com/kb/en/least/
 #pragma once
 
 #include <charconv>
@@ -62,11 +65,14 @@ enum class unit : bool { millisecond, second };
 
 /// \param connection  that must answer; 0: it is proven
 /// \param wait        for all of them; whole seconds where the unit is
-[[nodiscard]] inline long_text acquire_all(unsigned long connection, names keys, std::chrono::milliseconds wait, bool is_total, unit u) {
-    std::size_t expected = 100;
+/// \param isolation   server::isolation(), in a transaction: id is 0, and nothing is locked, if what is read in it can be stale
+[[nodiscard]] inline long_text acquire_all(unsigned long connection, names keys, std::chrono::milliseconds wait, bool is_total, unit u,
+                                           std::string_view isolation = {}) {
+    std::size_t expected = 200;
     for (const auto& key : keys) expected += 2 * key.size() + 160;
     long_text to{expected};
     to << "SELECT ";
+    if (!isolation.empty()) to << "IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
     if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
     to << "IF(CASE";
     for (bool first = true; const auto& key : keys) {
@@ -74,44 +80,46 @@ enum class unit : bool { millisecond, second };
         if (first || !is_total || wait.count() == 0) {
             to << seconds{wait};
         } else {
-            const auto left = u == unit::second ? std::string_view{",GREATEST(0,FLOOR("} : std::string_view{",GREATEST(0,("};
-            to << "LEAST(" << seconds{wait} << left << seconds{wait} << "-TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))/1000000)))";
+            constexpr std::string_view passed = "0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))";
+            to << "IF(" << passed << " BETWEEN 0 AND " << seconds{wait} << "," << (u == unit::second ? "FLOOR(" : "(") << seconds{wait} << "-" << passed
+               << "),0)";
         }
         to << ") IS NOT TRUE THEN 0";
         first = false;
     }
     to << " ELSE 1 END,1,2*SLEEP(0.00002))";
     if (connection != 0) to << ",3)";
-    to << " granted,CONNECTION_ID() id";
+    if (isolation.empty()) to << " granted,CONNECTION_ID() id LIMIT 1";
+    else to << ") granted,IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1";
     return to;
 }
 
-/// How many it has released. NULL: another connection answers, which was not asked to release.
+/// 1: all are released; 0: at least one was not held. NULL: another connection answers, which was not asked to release.
 [[nodiscard]] inline long_text release_all(unsigned long connection, names keys) {
     std::size_t expected = 100;
     for (const auto& key : keys) expected += 2 * key.size() + 30;
     long_text to{expected};
     to << "SELECT ";
     if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
-    to << "LENGTH(REPLACE(CONCAT_WS(''";
-    for (const auto& key : keys) to << ",RELEASE_LOCK(" << name{key} << ")";
-    to << "),'0',''))";
+    to << "LEAST(1";
+    for (const auto& key : keys) to << ",IFNULL(RELEASE_LOCK(" << name{key} << "),0)";
+    to << ")";
     if (connection != 0) to << ",NULL)";
-    to << " released";
+    to << " released LIMIT 1";
     return to;
 }
 
-/// Releases which of them the connection holds, and none that it does not. As many as there are: it holds none any more.
+/// Releases which of them the connection holds, and none that it does not. 1: it holds none any more.
 /// Another connection, which answers, was not asked, and that one is gone. Can be repeated.
 [[nodiscard]] inline long_text release_ghosts(unsigned long connection, names keys) {
     std::size_t expected = 100;
     for (const auto& key : keys) expected += 4 * key.size() + 80;
     long_text to{expected};
-    to << "SELECT IF(CONNECTION_ID()=" << connection << ",LENGTH(REPLACE(CONCAT_WS(''";
+    to << "SELECT IF(CONNECTION_ID()=" << connection << ",LEAST(1";
     for (const auto& key : keys) {
-        to << ",IF(IS_USED_LOCK(" << name{key} << ")=" << connection << ",RELEASE_LOCK(" << name{key} << "),1)";
+        to << ",IF(IS_USED_LOCK(" << name{key} << ")=" << connection << ",IFNULL(RELEASE_LOCK(" << name{key} << "),0),1)";
     }
-    to << "),'0',''))," << keys.size() << ") released";
+    to << "),1) released LIMIT 1";
     return to;
 }
 
@@ -120,16 +128,16 @@ enum class unit : bool { millisecond, second };
     std::size_t expected = 100;
     for (const auto& key : keys) expected += 2 * key.size() + 30;
     long_text to{expected};
-    to << "SELECT CONCAT_WS(','";
+    to << "SELECT CONCAT_WS(_utf8mb4','";
     for (const auto& key : keys) to << ",IS_USED_LOCK(" << name{key} << ")";
-    to << ") holders";
+    to << ") holders LIMIT 1";
     return to;
 }
 
 /// Who that is. Other users' connections are not shown without PROCESS.
 [[nodiscard]] inline long_text connections(std::string_view ids) {
     long_text to{ids.size() + 100};
-    to << "SELECT id,user,host FROM information_schema.processlist WHERE id IN (" << ids << ")";
+    to << "SELECT id,CAST(user AS BINARY),CAST(host AS BINARY) FROM information_schema.processlist WHERE id IN (" << ids << ") LIMIT 1000000";
     return to;
 }
 

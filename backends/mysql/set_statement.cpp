@@ -11,7 +11,7 @@ namespace dlock::mysql::statement {
 released release(connection& on, sql::names keys) noexcept {
     try {
         const auto answer = ask(on, sql::release_all(on.is_proven() ? 0 : on.id(), keys).view(), "a release of several locks");
-        if (!answer.failed) return answer.value == keys.size() ? released::yes : released::lost;
+        if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
         if (answer.failed == errc::lost) return released::lost;
         if (answer.failed == errc::unsupported) return released::pending;  // the rows of another statement come first
         return prove_none_held(on, keys, on.id()) ? released::yes : released::lost;
@@ -28,7 +28,7 @@ bool prove_none_held(connection& on, sql::names keys, unsigned long id) noexcept
         for (int i = 0; i < attempts; ++i) {
             const auto answer = ask(on, text.view(), "the question which locks it had granted");
             if (answer.failed == errc::lost) return false;
-            if (!answer.failed && answer.value == keys.size()) return true;
+            if (!answer.failed && answer.value == 1U) return true;
         }
     } catch (const std::bad_alloc&) {
         // as if the server had not answered

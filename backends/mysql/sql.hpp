@@ -8,14 +8,20 @@
 //    a cycle, so where neither a pooler (it was seen that there is none) nor the driver (reconnect=1) can put another
 //    connection behind this one, the later statements do without; the connection's id comes along all the same.
 //    https://dev.mysql.com/doc/refman/8.0/en/flow-control-functions.html#function_if
-//  - Names. MariaDB locks the bytes of the argument in whatever character set it has, so the connection's must not matter.
-//    A plain name is quoted: its characters are the same bytes in every character set a client can have, and an
-//    administrator can read it in the process list. Any other is written in hexadecimal, as utf8mb4: no quoting, no
-//    sql_mode, no conversion. Both are the lock that GET_LOCK('name', …) takes on a utf8mb4 connection.
+//  - Names. MariaDB locks the bytes of the argument in whatever character set it has, and converts a literal to that of the
+//    connection, which can be utf16; so every name says that it is utf8mb4. A plain one is quoted: its characters are the same
+//    bytes in every character set a client can have, and an administrator can read it in the process list. Any other is
+//    written in hexadecimal: no quoting, no sql_mode. Both are the lock that GET_LOCK('name', …) takes on a utf8mb4 connection.
 //    https://dev.mysql.com/doc/refman/8.0/en/charset-introducer.html
+//  - Settings of the session are the caller's and stay as they are. LIMIT overrides sql_select_limit, which also cuts what SHOW
+//    says. Answers are digits, which class result reads in every character set, or binary, which character_set_results leaves alone.
+//    https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_sql_select_limit
 //  - A fencing token is the server's UUID_SHORT(). ELT computes it only when the lock was granted, and so after the wait; it
 //    gives it as text, all 64 bits of it. A list (GET_LOCK, UUID_SHORT) would rest on the order of evaluation alone.
 //    https://dev.mysql.com/doc/refman/8.0/en/miscellaneous-functions.html#function_uuid-short
+//  - In a transaction that is REPEATABLE READ a read has fixed what later ones see, perhaps before the lock is granted. There the
+//    statement locks nothing. The server tells the driver whether a transaction is open, but not whether it has read. A
+//    SERIALIZABLE one reads with locks, and sees what is. https://dev.mysql.com/doc/refman/8.0/en/innodb-consistent-read.html
 //  - A timeout is a whole number of seconds or has three decimals; never negative (on MySQL: for ever, on MariaDB: NULL).
 #pragma once
 
@@ -77,7 +83,7 @@ struct name {
 
     template <class Text>
     friend constexpr Text& operator<<(Text& to, name n) {
-        if (n.plain()) return to << "'" << n.value << "'";
+        if (n.plain()) return to << "_utf8mb4'" << n.value << "'";
         constexpr std::string_view digits = "0123456789abcdef";
         to << "_utf8mb4 X'";
         for (const char c : n.value) {
@@ -101,35 +107,35 @@ struct seconds {
     }
 };
 
-/// 1: granted; 0: not in this time; NULL: ended from outside; -1: another connection answers, which was not asked to lock.
+/// 1: granted; 0: not in this time; NULL: ended from outside; 2: another connection answers, which was not asked to lock.
 [[nodiscard]] constexpr text acquire_if(unsigned long connection, std::string_view key,
                                         std::chrono::milliseconds wait) noexcept {
     text to;
     to << "SELECT IF(CONNECTION_ID()=" << connection << ",GET_LOCK(" << name{key} << "," << seconds{wait}
-       << "),-1) granted,CONNECTION_ID() id";
+       << "),2) granted,CONNECTION_ID() id LIMIT 1";
     return to;
 }
 
 /// The same on a connection that has been proven.
 [[nodiscard]] constexpr text acquire(std::string_view key, std::chrono::milliseconds wait) noexcept {
     text to;
-    to << "SELECT GET_LOCK(" << name{key} << "," << seconds{wait} << ") granted,CONNECTION_ID() id";
+    to << "SELECT GET_LOCK(" << name{key} << "," << seconds{wait} << ") granted,CONNECTION_ID() id LIMIT 1";
     return to;
 }
 
 /// For a pipeline, on a connection that has been proven: every column, and every letter of its name, costs both sides.
 [[nodiscard]] constexpr text try_acquire(std::string_view key) noexcept {
     text to;
-    to << "SELECT GET_LOCK(" << name{key} << ",0)";
+    to << "SELECT GET_LOCK(" << name{key} << ",0) LIMIT 1";
     return to;
 }
 
-/// As acquire_if(), with the fencing token for 1, and 0 for -1.
+/// As acquire_if(), with the fencing token for 1, and 0 for 2.
 [[nodiscard]] constexpr text acquire_fenced_if(unsigned long connection, std::string_view key,
                                                std::chrono::milliseconds wait) noexcept {
     text to;
     to << "SELECT IF(CONNECTION_ID()=" << connection << ",ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}
-       << "),0,UUID_SHORT()),0) granted,CONNECTION_ID() id";
+       << "),0,UUID_SHORT()),0) granted,CONNECTION_ID() id LIMIT 1";
     return to;
 }
 
@@ -137,21 +143,35 @@ struct seconds {
 [[nodiscard]] constexpr text acquire_fenced(std::string_view key, std::chrono::milliseconds wait) noexcept {
     text to;
     to << "SELECT ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}
-       << "),0,UUID_SHORT()) granted,CONNECTION_ID() id";
+       << "),0,UUID_SHORT()) granted,CONNECTION_ID() id LIMIT 1";
+    return to;
+}
+
+/// In a transaction: as acquire() or acquire_fenced(), but id is 0, and nothing is locked, if what is read in it can be stale.
+/// \param connection  that must answer, as acquire_if(); 0: it is proven
+/// \param isolation   server::isolation()
+[[nodiscard]] constexpr text acquire_in_transaction(std::string_view isolation, unsigned long connection, std::string_view key,
+                                                    std::chrono::milliseconds wait, bool fenced) noexcept {
+    text to;
+    to << "SELECT IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
+    if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
+    to << (fenced ? "ELT(1+GET_LOCK(" : "GET_LOCK(") << name{key} << "," << seconds{wait} << (fenced ? "),0,UUID_SHORT())" : ")");
+    if (connection != 0) to << (fenced ? ",0)" : ",2)");
+    to << ") granted,IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1";
     return to;
 }
 
 /// 1: released; 0: another session's; NULL: nobody's, or another connection answers, which was not asked to release.
 [[nodiscard]] constexpr text release_if(unsigned long connection, std::string_view key) noexcept {
     text to;
-    to << "SELECT IF(CONNECTION_ID()=" << connection << ",RELEASE_LOCK(" << name{key} << "),NULL) released";
+    to << "SELECT IF(CONNECTION_ID()=" << connection << ",RELEASE_LOCK(" << name{key} << "),NULL) released LIMIT 1";
     return to;
 }
 
 /// The same on a connection that has been proven.
 [[nodiscard]] constexpr text release(std::string_view key) noexcept {
     text to;
-    to << "SELECT RELEASE_LOCK(" << name{key} << ") released";
+    to << "SELECT RELEASE_LOCK(" << name{key} << ") released LIMIT 1";
     return to;
 }
 
@@ -159,31 +179,46 @@ struct seconds {
 [[nodiscard]] constexpr text release_ghost(unsigned long connection, std::string_view key) noexcept {
     text to;
     to << "SELECT IF(CONNECTION_ID()=" << connection << " AND IS_USED_LOCK(" << name{key} << ")=" << connection
-       << ",RELEASE_LOCK(" << name{key} << "),0) released";
+       << ",RELEASE_LOCK(" << name{key} << "),0) released LIMIT 1";
     return to;
 }
 
 /// The holder's connection, its user and host. These two are NULL for other users' connections without PROCESS.
 [[nodiscard]] constexpr text holders(std::string_view key) noexcept {
     text to;
-    to << "SELECT held.id,p.user,p.host FROM (SELECT IS_USED_LOCK(" << name{key} << ") AS id) AS held "
-       << "LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL";
+    to << "SELECT held.id,CAST(p.user AS BINARY),CAST(p.host AS BINARY) FROM (SELECT IS_USED_LOCK(" << name{key} << ") AS id) AS held "
+       << "LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL LIMIT 1";
     return to;
 }
 
-inline constexpr std::string_view connection_id = "SELECT CONNECTION_ID()";
-/// The second column: for how many seconds the server has run.
-inline constexpr std::string_view uptime = "SHOW GLOBAL STATUS LIKE 'Uptime'";
+/// The holder's connection alone, without a table.
+[[nodiscard]] constexpr text holder_id(std::string_view key) noexcept {
+    text to;
+    to << "SELECT IS_USED_LOCK(" << name{key} << ") holder LIMIT 1";
+    return to;
+}
+
+/// Id, user and host of every connection that the caller may see, without a table, which max_join_size or tmp_disk_table_size could
+/// keep the session from; the texts in character_set_results.
+inline constexpr std::string_view processes = "SHOW PROCESSLIST";
+
+inline constexpr std::string_view connection_id = "SELECT CONNECTION_ID() LIMIT 1";
+
+/// 1: the second in which the server was started is over. UUID_SHORT() has it in its bits 24 to 55. Compared as local times, of
+/// which the one of a summer that ends can be smaller than the start. SYSDATE() does not heed SET timestamp.
+inline constexpr std::string_view can_fence = "SELECT IFNULL(FROM_UNIXTIME((UUID_SHORT()>>24)&4294967295)<>SYSDATE(),1) LIMIT 1";
 
 /// What the connection executes now.
 [[nodiscard]] constexpr text statement_of(unsigned long connection) noexcept {
     text to;
-    to << "SELECT info FROM information_schema.processlist WHERE id=" << connection;
+    to << "SELECT info FROM information_schema.processlist WHERE id=" << connection << " LIMIT 1";
     return to;
 }
 
 /// What tells a server whose locks others do not see. https://mariadb.com/kb/en/galera-cluster-system-variables/#wsrep_on
-inline constexpr std::string_view preflight = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('wsrep_on', 'read_only')";
+inline constexpr std::string_view preflight = "SELECT @@global.read_only,@@global.wsrep_on LIMIT 1";
+/// The same where there is no such variable: a server that was built without Galera.
+inline constexpr std::string_view preflight_without_galera = "SELECT @@global.read_only LIMIT 1";
 
 /// Ends the statement, not the connection.
 [[nodiscard]] constexpr text kill_query(unsigned long connection) noexcept {

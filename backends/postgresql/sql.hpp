@@ -115,8 +115,8 @@ constexpr auto acquire_until() {
 ///
 /// But a sequence writes 32 numbers ahead into the log, and only the transaction of whoever draws the first of them waits for
 /// that; the others write nothing. If it is killed, or late, their numbers are in no log on the disk. So, unless all of the log
-/// is there, this transaction writes a little into it, and its commit waits for that and all before. An id alone
-/// (pg_current_xact_id) does not make it wait.
+/// is there, this transaction writes a little into it, and its commit waits for that and all before; always, where standbys are
+/// to have it, too: how far they are nobody can ask. An id alone (pg_current_xact_id) does not make it wait.
 /// https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 template <std::size_t N>
 constexpr auto fenced(const fixed_string<N>& granted) {
@@ -127,6 +127,7 @@ constexpr auto fenced(const fixed_string<N>& granted) {
         granted +
         fixed_string{" THEN CASE WHEN pg_catalog.nextval($4::pg_catalog.regclass) IS NOT NULL THEN CASE WHEN "
                      "CASE WHEN pg_catalog.pg_current_wal_flush_lsn() OPERATOR(pg_catalog.<) pg_catalog.pg_current_wal_insert_lsn() "
+                     "OR pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '' "
                      "THEN pg_catalog.pg_logical_emit_message(true, 'dlock', '') ELSE '0/0' END IS NOT NULL THEN "
                      "greatest(pg_catalog.currval($4::pg_catalog.regclass), 1) END END END, 0) END"});
 }

@@ -137,8 +137,9 @@ TEST_P(Fencing, ALostLockKeepsItsTokenWhichIsSmallerThanTheNext) {
     EXPECT_EQ(reason_of([&] { (void)mine.token(); }), errc::not_owner);
 }
 
-TEST_P(Fencing, AnOpenTransactionDoesNotMatter) {
+TEST_P(Fencing, AnOpenTransactionThatReadsWhatIsCommittedDoesNotMatter) {
     session a{url()}, b{url()};
+    a << "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
     a << "START TRANSACTION";
     const auto inside = draw(a);
     a << "ROLLBACK";
@@ -161,7 +162,8 @@ TEST_P(Fencing, ACycleCostsTwoRoundTripsAndTheFirstTwoMore) {
     };
     fenced_lock mine{a, "k"};
     int before = questions();
-    for (const int first : {2, 0}) {  // what kind of server it is, and its id
+    const bool asked_twice = std::string_view{GetParam().name} != mariadb.name;  // MySQL knows no Galera
+    for (const int first : {asked_twice ? 3 : 2, 0}) {  // what kind of server it is, and whether it has just started
         for (int i = 0; i < 5; ++i) {
             EXPECT_TRUE(mine.try_lock_for(1s));
             EXPECT_NE(mine.token().value, 0U);

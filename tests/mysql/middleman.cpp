@@ -68,6 +68,7 @@ struct middleman::relay {
     const int client, server;
     std::string from_server;  ///< up to a packet that is not complete yet
     bool greeted = false, in_rows = false, skipping = false;
+    int missing = 0;  ///< packets of this answer, whose successors move up
 
     relay(int to_client, int to_server) : client{to_client}, server{to_server} {}
     relay(const relay&) = delete;
@@ -85,7 +86,8 @@ struct middleman::relay {
             };
             const auto size = byte(0) | byte(1) << 8U | byte(2) << 16U;
             if (from_server.size() < 4 + size) break;
-            const char sequence = from_server[3];
+            if (from_server[3] == 1) missing = 0;
+            const char sequence = static_cast<char>(from_server[3] - missing);
             std::string payload = from_server.substr(4, size);
             from_server.erase(0, 4 + size);
             if (!greeted) {
@@ -118,6 +120,10 @@ struct middleman::relay {
             return !drop;
         }
         if (!in_rows) return true;
+        if (take_one(by.swallowed_)) {
+            ++missing;
+            return false;
+        }
         if (take_one(by.interruptions_)) {
             payload = interrupted;
             skipping = true;  // an error ends the answer

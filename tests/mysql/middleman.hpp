@@ -41,6 +41,9 @@ public:
     /// The same, but the client has read the row by then.
     void interrupt_behind_rows(int times) { late_interruptions_ = times; }
 
+    /// The server says anything in a row, and the client reads that there are none.
+    void swallow_rows(int times) { swallowed_ = times; }
+
     /// What the server says to the first client stays here until further notice.
     void hold_back(bool yes) { holding_ = yes; }
 
@@ -57,7 +60,7 @@ private:
     int listener_ = -1;
     std::atomic<bool> open_ = true, ending_ = false, other_ids_ = false, holding_ = false;
     std::atomic<unsigned> id_offset_ = 0;
-    std::atomic<int> nulls_ = 0, interruptions_ = 0, late_interruptions_ = 0;
+    std::atomic<int> nulls_ = 0, interruptions_ = 0, late_interruptions_ = 0, swallowed_ = 0;
     std::thread thread_;
 };
 

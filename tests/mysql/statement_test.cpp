@@ -27,38 +27,52 @@ using namespace std::chrono_literals;
 // --- text
 
 static_assert(sql::acquire_if(17, "user/001", 250ms).view() ==
-              "SELECT IF(CONNECTION_ID()=17,GET_LOCK('user/001',0.250),-1) granted,CONNECTION_ID() id");
-static_assert(sql::acquire("user/001", 1h).view() == "SELECT GET_LOCK('user/001',3600) granted,CONNECTION_ID() id");
-static_assert(sql::acquire("k", 0ms).view() == "SELECT GET_LOCK('k',0) granted,CONNECTION_ID() id");
-static_assert(sql::acquire("k", 1ms).view() == "SELECT GET_LOCK('k',0.001) granted,CONNECTION_ID() id");
-static_assert(sql::acquire("k", 20ms).view() == "SELECT GET_LOCK('k',0.020) granted,CONNECTION_ID() id");
-static_assert(sql::acquire("k", 12'345ms).view() == "SELECT GET_LOCK('k',12.345) granted,CONNECTION_ID() id");
+              "SELECT IF(CONNECTION_ID()=17,GET_LOCK(_utf8mb4'user/001',0.250),2) granted,CONNECTION_ID() id LIMIT 1");
+static_assert(sql::acquire("user/001", 1h).view() == "SELECT GET_LOCK(_utf8mb4'user/001',3600) granted,CONNECTION_ID() id LIMIT 1");
+static_assert(sql::acquire("k", 0ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0) granted,CONNECTION_ID() id LIMIT 1");
+static_assert(sql::acquire("k", 1ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.001) granted,CONNECTION_ID() id LIMIT 1");
+static_assert(sql::acquire("k", 20ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.020) granted,CONNECTION_ID() id LIMIT 1");
+static_assert(sql::acquire("k", 12'345ms).view() == "SELECT GET_LOCK(_utf8mb4'k',12.345) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::acquire_fenced_if(17, "user/001", 250ms).view() ==
-              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK('user/001',0.250),0,UUID_SHORT()),0) granted,CONNECTION_ID() id");
+              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK(_utf8mb4'user/001',0.250),0,UUID_SHORT()),0) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::acquire_fenced("user/001", 1h).view() ==
-              "SELECT ELT(1+GET_LOCK('user/001',3600),0,UUID_SHORT()) granted,CONNECTION_ID() id");
-static_assert(sql::uptime == "SHOW GLOBAL STATUS LIKE 'Uptime'");
-static_assert(sql::release_if(17, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK('k'),NULL) released");
-static_assert(sql::release("k").view() == "SELECT RELEASE_LOCK('k') released");
+              "SELECT ELT(1+GET_LOCK(_utf8mb4'user/001',3600),0,UUID_SHORT()) granted,CONNECTION_ID() id LIMIT 1");
+static_assert(sql::can_fence == "SELECT IFNULL(FROM_UNIXTIME((UUID_SHORT()>>24)&4294967295)<>SYSDATE(),1) LIMIT 1");
+static_assert(sql::acquire_in_transaction("@@tx_isolation", 0, "k", 250ms, false).view() ==
+              "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,GET_LOCK(_utf8mb4'k',0.250)) granted,"
+              "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
+static_assert(sql::acquire_in_transaction("@@tx_isolation", 17, "k", 1h, false).view() ==
+              "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,GET_LOCK(_utf8mb4'k',3600),2)) granted,"
+              "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
+static_assert(sql::acquire_in_transaction("@@transaction_isolation", 17, "k", 0ms, true).view() ==
+              "SELECT IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,"
+              "ELT(1+GET_LOCK(_utf8mb4'k',0),0,UUID_SHORT()),0)) granted,"
+              "IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
+static_assert(sql::release_if(17, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK(_utf8mb4'k'),NULL) released LIMIT 1");
+static_assert(sql::release("k").view() == "SELECT RELEASE_LOCK(_utf8mb4'k') released LIMIT 1");
 static_assert(sql::release_ghost(17, "k").view() ==
-              "SELECT IF(CONNECTION_ID()=17 AND IS_USED_LOCK('k')=17,RELEASE_LOCK('k'),0) released");
+              "SELECT IF(CONNECTION_ID()=17 AND IS_USED_LOCK(_utf8mb4'k')=17,RELEASE_LOCK(_utf8mb4'k'),0) released LIMIT 1");
 static_assert(sql::holders("k").view() ==
-              "SELECT held.id,p.user,p.host FROM (SELECT IS_USED_LOCK('k') AS id) AS held "
-              "LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL");
-static_assert(sql::statement_of(17).view() == "SELECT info FROM information_schema.processlist WHERE id=17");
+              "SELECT held.id,CAST(p.user AS BINARY),CAST(p.host AS BINARY) FROM (SELECT IS_USED_LOCK(_utf8mb4'k') AS id) AS held "
+              "LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL LIMIT 1");
+static_assert(sql::holder_id("k").view() == "SELECT IS_USED_LOCK(_utf8mb4'k') holder LIMIT 1");
+static_assert(sql::processes == "SHOW PROCESSLIST");
+static_assert(sql::preflight == "SELECT @@global.read_only,@@global.wsrep_on LIMIT 1");
+static_assert(sql::preflight_without_galera == "SELECT @@global.read_only LIMIT 1");
+static_assert(sql::statement_of(17).view() == "SELECT info FROM information_schema.processlist WHERE id=17 LIMIT 1");
 static_assert(sql::kill_query(std::numeric_limits<unsigned long>::max()).view() == "KILL QUERY 18446744073709551615");
 
 constexpr bool quoted(std::string_view name) { return sql::name{name}.plain(); }
 static_assert(quoted("AZaz09 -./:_"));
 static_assert(!quoted("it's") && !quoted("a\\b") && !quoted("\"") && !quoted("`") && !quoted("%") && !quoted("é") &&
               !quoted("a\nb"));
-static_assert(sql::release("it's").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'69742773') released");
-static_assert(sql::release("\xc3\xa9\xff").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'c3a9ff') released");
+static_assert(sql::release("it's").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'69742773') released LIMIT 1");
+static_assert(sql::release("\xc3\xa9\xff").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'c3a9ff') released LIMIT 1");
 
 TEST(Statement, HasRoomForTheLongestName) {
     const std::string longest(192, '%');
     const auto text = sql::release_ghost(std::numeric_limits<unsigned long>::max(), longest);
-    EXPECT_TRUE(text.view().ends_with("'),0) released"));
+    EXPECT_TRUE(text.view().ends_with("'),0) released LIMIT 1"));
     EXPECT_LT(text.view().size(), 1024U);
 }
 
@@ -67,36 +81,46 @@ TEST(Statement, HasRoomForTheLongestName) {
 TEST(SetStatement, AsksForTheLocksFromLeftToRight) {
     const std::vector<std::string> keys{"a", "it's"};
     EXPECT_EQ(sql::acquire_all(0, keys, 1h, false, sql::unit::millisecond).view(),
-              "SELECT IF(CASE WHEN GET_LOCK('a',3600) IS NOT TRUE THEN 0"
-              " WHEN GET_LOCK(_utf8mb4 X'69742773',3600) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id");
+              "SELECT IF(CASE WHEN GET_LOCK(_utf8mb4'a',3600) IS NOT TRUE THEN 0"
+              " WHEN GET_LOCK(_utf8mb4 X'69742773',3600) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
     EXPECT_EQ(sql::acquire_all(17, keys, 0ms, true, sql::unit::millisecond).view(),
-              "SELECT IF(CONNECTION_ID()=17,IF(CASE WHEN GET_LOCK('a',0) IS NOT TRUE THEN 0"
-              " WHEN GET_LOCK(_utf8mb4 X'69742773',0) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)),3) granted,CONNECTION_ID() id");
+              "SELECT IF(CONNECTION_ID()=17,IF(CASE WHEN GET_LOCK(_utf8mb4'a',0) IS NOT TRUE THEN 0"
+              " WHEN GET_LOCK(_utf8mb4 X'69742773',0) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)),3) granted,CONNECTION_ID() id LIMIT 1");
 }
 
 TEST(SetStatement, GivesEachWhatIsLeftOfTheLimit) {
     const std::vector<std::string> keys{"a", "b"};
     EXPECT_EQ(sql::acquire_all(0, keys, 250ms, true, sql::unit::millisecond).view(),
-              "SELECT IF(CASE WHEN GET_LOCK('a',0.250) IS NOT TRUE THEN 0"
-              " WHEN GET_LOCK('b',LEAST(0.250,GREATEST(0,(0.250-TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))/1000000)))) IS NOT TRUE"
-              " THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id");
+              "SELECT IF(CASE WHEN GET_LOCK(_utf8mb4'a',0.250) IS NOT TRUE THEN 0"
+              " WHEN GET_LOCK(_utf8mb4'b',IF(0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6)) BETWEEN 0 AND 0.250,"
+              "(0.250-0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))),0)) IS NOT TRUE"
+              " THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
     EXPECT_EQ(sql::acquire_all(0, keys, 5s, true, sql::unit::second).view(),
-              "SELECT IF(CASE WHEN GET_LOCK('a',5) IS NOT TRUE THEN 0"
-              " WHEN GET_LOCK('b',LEAST(5,GREATEST(0,FLOOR(5-TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))/1000000)))) IS NOT TRUE"
-              " THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id");
+              "SELECT IF(CASE WHEN GET_LOCK(_utf8mb4'a',5) IS NOT TRUE THEN 0"
+              " WHEN GET_LOCK(_utf8mb4'b',IF(0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6)) BETWEEN 0 AND 5,"
+              "FLOOR(5-0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))),0)) IS NOT TRUE"
+              " THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
 }
 
-TEST(SetStatement, CountsWhatItReleases) {
+TEST(SetStatement, ReleasesEachAndTellsWhetherAllWereHeld) {
     const std::vector<std::string> keys{"a", "b"};
     EXPECT_EQ(sql::release_all(0, keys).view(),
-              "SELECT LENGTH(REPLACE(CONCAT_WS('',RELEASE_LOCK('a'),RELEASE_LOCK('b')),'0','')) released");
+              "SELECT LEAST(1,IFNULL(RELEASE_LOCK(_utf8mb4'a'),0),IFNULL(RELEASE_LOCK(_utf8mb4'b'),0)) released LIMIT 1");
     EXPECT_EQ(sql::release_all(17, keys).view(),
-              "SELECT IF(CONNECTION_ID()=17,LENGTH(REPLACE(CONCAT_WS('',RELEASE_LOCK('a'),RELEASE_LOCK('b')),'0','')),NULL) released");
+              "SELECT IF(CONNECTION_ID()=17,LEAST(1,IFNULL(RELEASE_LOCK(_utf8mb4'a'),0),IFNULL(RELEASE_LOCK(_utf8mb4'b'),0)),NULL) released LIMIT 1");
     EXPECT_EQ(sql::release_ghosts(17, keys).view(),
-              "SELECT IF(CONNECTION_ID()=17,LENGTH(REPLACE(CONCAT_WS('',IF(IS_USED_LOCK('a')=17,RELEASE_LOCK('a'),1),"
-              "IF(IS_USED_LOCK('b')=17,RELEASE_LOCK('b'),1)),'0','')),2) released");
-    EXPECT_EQ(sql::holders_of_any(keys).view(), "SELECT CONCAT_WS(',',IS_USED_LOCK('a'),IS_USED_LOCK('b')) holders");
-    EXPECT_EQ(sql::connections("17,18").view(), "SELECT id,user,host FROM information_schema.processlist WHERE id IN (17,18)");
+              "SELECT IF(CONNECTION_ID()=17,LEAST(1,IF(IS_USED_LOCK(_utf8mb4'a')=17,IFNULL(RELEASE_LOCK(_utf8mb4'a'),0),1),"
+              "IF(IS_USED_LOCK(_utf8mb4'b')=17,IFNULL(RELEASE_LOCK(_utf8mb4'b'),0),1)),1) released LIMIT 1");
+    EXPECT_EQ(sql::holders_of_any(keys).view(), "SELECT CONCAT_WS(_utf8mb4',',IS_USED_LOCK(_utf8mb4'a'),IS_USED_LOCK(_utf8mb4'b')) holders LIMIT 1");
+    EXPECT_EQ(sql::connections("17,18").view(),
+              "SELECT id,CAST(user AS BINARY),CAST(host AS BINARY) FROM information_schema.processlist WHERE id IN (17,18) LIMIT 1000000");
+}
+
+TEST(SetStatement, InATransactionLocksNothingThatCouldBeReadStale) {
+    const std::vector<std::string> keys{"a"};
+    EXPECT_EQ(sql::acquire_all(17, keys, 0ms, true, sql::unit::millisecond, "@@tx_isolation").view(),
+              "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,IF(CASE WHEN GET_LOCK(_utf8mb4'a',0) IS NOT TRUE THEN 0"
+              " ELSE 1 END,1,2*SLEEP(0.00002)),3)) granted,IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
 }
 
 // --- names

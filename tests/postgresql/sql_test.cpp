@@ -43,7 +43,8 @@ static_assert(try_fenced<exclusive, space::bigint>().view() ==
               "OPERATOR(pg_catalog.=) 'off' THEN 'on' ELSE pg_catalog.current_setting('synchronous_commit') END, true) IS "
               "NOT NULL THEN coalesce(CASE WHEN pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8) THEN CASE WHEN "
               "pg_catalog.nextval($4::pg_catalog.regclass) IS NOT NULL THEN CASE WHEN CASE WHEN "
-              "pg_catalog.pg_current_wal_flush_lsn() OPERATOR(pg_catalog.<) pg_catalog.pg_current_wal_insert_lsn() THEN "
+              "pg_catalog.pg_current_wal_flush_lsn() OPERATOR(pg_catalog.<) pg_catalog.pg_current_wal_insert_lsn() OR "
+              "pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '' THEN "
               "pg_catalog.pg_logical_emit_message(true, 'dlock', '') ELSE '0/0' END IS NOT NULL THEN "
               "greatest(pg_catalog.currval($4::pg_catalog.regclass), 1) END END END, 0) END END");
 static_assert(until_fenced<shared, space::pair>().view() ==
@@ -54,7 +55,8 @@ static_assert(until_fenced<shared, space::pair>().view() ==
               "pg_catalog.pg_advisory_lock_shared(($1::pg_catalog.int8 OPERATOR(pg_catalog.>>) 32)::pg_catalog.int4, "
               "(($1::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.>>) 32)::pg_catalog.int4) IS NOT NULL "
               "END THEN CASE WHEN pg_catalog.nextval($4::pg_catalog.regclass) IS NOT NULL THEN CASE WHEN CASE WHEN "
-              "pg_catalog.pg_current_wal_flush_lsn() OPERATOR(pg_catalog.<) pg_catalog.pg_current_wal_insert_lsn() THEN "
+              "pg_catalog.pg_current_wal_flush_lsn() OPERATOR(pg_catalog.<) pg_catalog.pg_current_wal_insert_lsn() OR "
+              "pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '' THEN "
               "pg_catalog.pg_logical_emit_message(true, 'dlock', '') ELSE '0/0' END IS NOT NULL THEN "
               "greatest(pg_catalog.currval($4::pg_catalog.regclass), 1) END END END, 0) END END");
 static_assert(holders<space::bigint>().view() ==
