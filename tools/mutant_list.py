@@ -18,8 +18,8 @@ class Mutant(typing.NamedTuple):
 
 LOCK = "dlock/lock.hpp"
 ACQUIRER = "dlock/detail/acquirer.hpp"
-LEASED = "dlock/leased_lock.hpp"
-MANAGER = "dlock/lock_manager.hpp"
+LEASED = "dlock/detail/leased_lock_state.hpp"
+MANAGER = "dlock/detail/lock_manager_state.hpp"
 WATCH = "backends/soci/end_watch.cpp"
 POSTGRESQL = "backends/postgresql/backend.cpp"
 POSTGRESQL_CONNECTION = "backends/postgresql/connection.cpp"
@@ -318,7 +318,7 @@ MUTANTS = [
     Mutant("a mark that is gone is not set again, sqlite", SQLITE_LINE, "SqliteQueue.ShowsThatItWaits*",
            [(SQLITE_QUEUE, "    queue_->others_.set(", "    if (!marked_) queue_->others_.set(")]),
     Mutant("SQLite opens a lock file as standard input, sqlite", SQLITE_PROCESS, "SqliteProcess.WithoutStandardInput*",
-           [("backends/sqlite/database.cpp", "if (!fill_standard_descriptors()) {", "if (false) {")]),
+           [("backends/sqlite/database.cpp", "if (!soci_support::fill_standard_descriptors()) {", "if (false) {")]),
     Mutant("a child forked while locks are held is trusted, sqlite", SQLITE_PROCESS, "SqliteFork.ChildOfAProcess*",
            [("backends/sqlite/forks.cpp", "if (engagement::any()) engaged = true;", "")]),
     Mutant("a connection that was never noted down is kept, sqlite", "//tests/sqlite:memory_test", "SqliteMemory.*",

@@ -15,6 +15,7 @@
 
 #include <dlock/error.hpp>
 #include <dlock/mysql/connection_string.hpp>
+#include <dlock/soci/standard_descriptors.hpp>
 
 namespace dlock::mysql {
 namespace {
@@ -81,6 +82,7 @@ lock_error reason_for(unsigned native, std::string_view text, const connection_o
 class factory final : public soci::backend_factory {
 public:
     soci::details::session_backend* make_session(const soci::connection_parameters& parameters) const override {
+        (void)soci_support::fill_standard_descriptors();
         const auto options = connection_string(parameters.get_connect_string());
         soci::connection_parameters parsed{parameters};
         parsed.set_connect_string(options.quoted());

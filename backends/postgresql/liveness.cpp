@@ -13,6 +13,7 @@
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/leased_lock.hpp>
 #include <dlock/postgresql/open_session.hpp>
+#include <dlock/postgresql/quiet.hpp>
 #include <dlock/postgresql/result.hpp>
 #include <dlock/soci/breaker.hpp>
 #include <dlock/soci/keepalive.hpp>
@@ -22,8 +23,6 @@ namespace dlock::postgresql {
 namespace {
 
 using std::chrono::milliseconds;
-
-void say_nothing(void*, const PGresult*) {}
 
 /// Of those settings that this server knows.
 result set(connection& on, const std::string& settings) {
@@ -41,7 +40,7 @@ std::string setting(const char* name, long long value) {
 void limit_silence(soci::session& session, milliseconds lease) {
     const auto on = connection::of(session);
     on->keep_always();
-    PQsetNoticeReceiver(on->handle(), say_nothing, nullptr);  // the session is dlock's own: its notices are for nobody's stderr
+    keep_quiet(on->handle());  // the session is dlock's own: its notices are for nobody's stderr
     on->set_grace(std::min(lease, soci_support::default_grace));
     bound_silence(session);
     if (set(*on, setting("idle_session_timeout", lease.count())).rows() == 0) {

@@ -15,6 +15,8 @@
 #include <dlock/deadline.hpp>
 #include <dlock/error.hpp>
 #include <dlock/postgresql/connection_string.hpp>
+#include <dlock/postgresql/quiet.hpp>
+#include <dlock/soci/standard_descriptors.hpp>
 
 namespace dlock::postgresql {
 namespace {
@@ -27,8 +29,6 @@ struct finish {
 };
 using owned = std::unique_ptr<PGconn, finish>;
 
-void say_nothing(void*, const PGresult*) {}
-
 /// How long the second attempt may take: the first one has waited long enough for a silent address.
 constexpr milliseconds patience{2000};
 
@@ -36,7 +36,7 @@ constexpr milliseconds patience{2000};
 /// https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PQCONNECTSTARTPARAMS
 bool connect(PGconn* handle) {
     PQsetErrorVerbosity(handle, PQERRORS_VERBOSE);
-    PQsetNoticeReceiver(handle, say_nothing, nullptr);
+    keep_quiet(handle);
     const auto until = deadline::after(patience);
     for (auto wants = PGRES_POLLING_WRITING; PQstatus(handle) != CONNECTION_BAD;) {
         pollfd socket{PQsocket(handle), static_cast<short>(wants == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
@@ -114,6 +114,7 @@ std::optional<lock_error> reason_for(const connection_options& options) {
 class factory final : public soci::backend_factory {
 public:
     soci::details::session_backend* make_session(const soci::connection_parameters& parameters) const override {
+        (void)soci_support::fill_standard_descriptors();
         const auto options = connection_string(parameters.get_connect_string());
         soci::connection_parameters parsed{parameters};
         parsed.set_connect_string(uri_of(options));
@@ -135,7 +136,7 @@ std::shared_ptr<soci::session> open_session(const std::string& connection) {
     static const auto& only = *new factory;  // never destroyed: a session may reconnect after main()
     auto session = std::make_shared<soci::session>(only, connection);
     auto* const handle = static_cast<soci::postgresql_session_backend*>(session->get_backend())->conn_;
-    PQsetNoticeReceiver(handle, say_nothing, nullptr);
+    keep_quiet(handle);
     return session;
 }
 

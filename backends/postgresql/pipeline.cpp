@@ -16,6 +16,7 @@
 #include <dlock/postgresql/connection.hpp>
 #include <dlock/postgresql/error.hpp>
 #include <dlock/postgresql/open_session.hpp>
+#include <dlock/postgresql/quiet.hpp>
 #include <dlock/postgresql/result.hpp>
 #include <dlock/postgresql/sql.hpp>
 #include <dlock/soci/conversation.hpp>
@@ -30,8 +31,6 @@ namespace {
 constexpr const char* without_limits =
     "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.unnest(ARRAY['statement_timeout', 'lock_timeout', 'transaction_timeout', "
     "'idle_session_timeout', 'idle_in_transaction_session_timeout']) AS limits (name) WHERE pg_catalog.current_setting(name, true) IS NOT NULL";
-
-void say_nothing(void*, const PGresult*) {}
 
 std::string with_pid(std::string_view sql, int pid) {
     std::string text{sql};
@@ -199,7 +198,7 @@ struct pipeline::parts {
         const connection::call soon{*on, true, {}};
         bound_silence(session);
         (void)on->backend_pid();
-        PQsetNoticeReceiver(on->handle(), say_nothing, nullptr);  // the session is dlock's own, and its end is told otherwise
+        keep_quiet(on->handle());  // the session is dlock's own, and its end is told otherwise
         const auto answer = execute(*on, without_limits, "a setting");
         if (!answer.ok()) throw on->error(answer);
         return on;

@@ -11,9 +11,9 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include <dlock/soci/native.hpp>
+#include <dlock/soci/standard_descriptors.hpp>
 #include <dlock/sqlite/error.hpp>
 #include <dlock/sqlite/sql.hpp>
-#include <dlock/sqlite/standard_descriptors.hpp>
 
 namespace dlock::sqlite {
 namespace {
@@ -37,7 +37,7 @@ int errno_at(const fs::path& file) {
 }
 
 std::unique_ptr<soci::session> open(const fs::path& file, const std::string& vfs) {
-    if (!fill_standard_descriptors()) {
+    if (!soci_support::fill_standard_descriptors()) {
         throw failure(SQLITE_CANTOPEN, errno, "put /dev/null in the place of a closed descriptor 0, 1 or 2, before opening " + file.string());
     }
     const std::string name = vfs.empty() ? "" : "vfs=" + vfs + " ";

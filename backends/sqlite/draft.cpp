@@ -13,9 +13,9 @@
 
 #include <soci/sqlite3/soci-sqlite3.h>
 
+#include <dlock/soci/standard_descriptors.hpp>
 #include <dlock/sqlite/access.hpp>
 #include <dlock/sqlite/error.hpp>
-#include <dlock/sqlite/standard_descriptors.hpp>
 
 namespace dlock::sqlite {
 namespace {
@@ -38,7 +38,7 @@ struct stat directory_of(const fs::path& file) noexcept {
 
 draft::draft(const fs::path& of) : of_{of}, path_{random_name(of)} {
     const auto like = directory_of(of);
-    const int made = fill_standard_descriptors() ? ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
+    const int made = soci_support::fill_standard_descriptors() ? ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
     if (made < 0) throw failure(SQLITE_CANTOPEN, errno, "create " + of.string());
     give(made, like, file_mode(like));
     ::close(made);  // nobody can have locked it

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <dlock/sqlite/standard_descriptors.hpp>
+#include <dlock/soci/standard_descriptors.hpp>
 
 namespace dlock::sqlite {
 namespace {
@@ -30,7 +30,7 @@ bool marks::open() noexcept {
     const auto found = identify(directory_.c_str());
     if (descriptor_ >= 0 && found == id_) return true;
     if (descriptor_ >= 0) ::close(descriptor_);
-    descriptor_ = found && fill_standard_descriptors() ? ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    descriptor_ = found && soci_support::fill_standard_descriptors() ? ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     id_ = found;
     return descriptor_ >= 0;
 }

@@ -776,9 +776,10 @@ TEST(LockManagerBehindPgBouncer, LocksForEverybodyWhenEachSessionHasItsOwn) {
     await([&] { return onlooker.held() == 0; }, "everything was given back");
 }
 
+/// With more than one connection it is seen before anything is granted: connections/exclusion_test.
 TEST(LockManagerBehindPgBouncer, ABrokenPromiseAboutThePoolerIsSeen) {
     const pgbouncer pooler{postgresql_server::shared(), pool_mode::transaction};
-    postgresql::lock_manager locks{assuming_session_pooling(pooler)};
+    postgresql::lock_manager locks{assuming_session_pooling(pooler), {.connections = 1}};
     postgresql::managed_lock mine{locks, "k"};
     onlooker<on_postgresql> onlooker{postgresql_server::shared().url()};
     soci::session other{pooler.url()};

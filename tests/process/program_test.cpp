@@ -381,6 +381,21 @@ TYPED_TEST(Program, StandardInputOutputAndErrorAreNeverOurs) {
               "");
 }
 
+/// A connection there would get whatever the program prints.
+TYPED_TEST(Program, NorAreConnectionsOfDlocksOwn) {
+    EXPECT_EQ(in_child([&] {
+                  for (const int standard : {0, 1, 2}) ::close(standard);
+                  typename TypeParam::leased_lock leased{this->url, "leased", 20s};
+                  typename TypeParam::lock_manager manager{this->url};
+                  std::string wrong;
+                  for (const auto& [number, target] : descriptors()) {
+                      if (number <= 2 && target != "/dev/null") wrong += " " + target;
+                  }
+                  return wrong;
+              }),
+              "");
+}
+
 TYPED_TEST(Program, WithoutThreadsItIsTold) {
     EXPECT_EQ(in_child([&] {
                   soci::session db{this->url};

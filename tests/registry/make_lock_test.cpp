@@ -20,6 +20,7 @@
 #include <dlock/memory.hpp>
 #include <dlock/mysql.hpp>
 #include <dlock/postgresql.hpp>
+#include <dlock/set_label.hpp>
 #include <dlock/soci/pooled_session.hpp>
 #include <dlock/sqlite.hpp>
 
@@ -113,6 +114,18 @@ TEST_P(MakeLock, SharesWhereTheServerDoes) {
         EXPECT_EQ(reason_of([&] { lock.lock_shared(); }), errc::unsupported);
         EXPECT_FALSE(lock.owns_lock());
     }
+}
+
+TEST_P(MakeLock, ALabelIsWhatHoldersShows) {
+    set_label(db, "night shift");
+    auto lock = make_lock(db, "labelled");
+    ASSERT_TRUE(lock.try_lock());
+    const auto found = make_lock(other, "labelled").holders();
+    ASSERT_EQ(found.size(), 1U);
+    // MariaDB tells of it only where performance_schema is on: mysql_test.
+    if (GetParam().title != "MariaDb") EXPECT_NE(found[0].description.find("night shift"), std::string::npos) << found[0].description;
+    lock.unlock();
+    set_label(db, "");
 }
 
 TEST_P(MakeLock, SaysBeforeTheWorkWhetherItWillTellOfALoss) {

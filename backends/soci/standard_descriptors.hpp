@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// The descriptors 0, 1 and 2, which a program may have closed. Internal to this backend.
+// The descriptors 0, 1 and 2, which a program may have closed, and goes on writing to. For .cpp files.
 //
-// SQLite never keeps a database on one of them: where open(2) gives it one it closes it again and opens another, and that
+// A connection of a server that has one of these numbers gets what the program prints. SQLite never keeps a database on one of them: where open(2) gives it one it closes it again and opens another, and that
 // close drops all POSIX locks that this process has on the file, in whichever session; nothing notices.
 // https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
 // https://www.sqlite.org/compile.html#minimum_file_descriptor
@@ -12,10 +12,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace dlock::sqlite {
+namespace dlock::soci_support {
 
 /// Opens /dev/null, for children of this process as well, on those of the three that are closed. To be called before each
-/// open(2) of SQLite's. False: it cannot be opened, and SQLite must open nothing; errno tells. Any thread.
+/// open(2) of SQLite's, and each connection of dlock's own. False: it cannot be opened, and SQLite must open nothing; errno tells. Any thread.
 [[nodiscard]] inline bool fill_standard_descriptors() noexcept {
     for (int wanted = STDIN_FILENO; wanted <= STDERR_FILENO; ++wanted) {
         while (::fcntl(wanted, F_GETFD) < 0) {
@@ -27,4 +27,4 @@ namespace dlock::sqlite {
     return true;
 }
 
-}  // namespace dlock::sqlite
+}  // namespace dlock::soci_support
