@@ -17,7 +17,8 @@
 //    says. Answers are digits, which class result reads in every character set, or binary, which character_set_results leaves alone.
 //    https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_sql_select_limit
 //  - A fencing token is the server's UUID_SHORT(). ELT computes it only when the lock was granted, and so after the wait; it
-//    gives it as text, all 64 bits of it. A list (GET_LOCK, UUID_SHORT) would rest on the order of evaluation alone.
+//    gives it as text, all 64 bits of it. A list (GET_LOCK, UUID_SHORT) would rest on the order of evaluation alone. BINARY: two numbers
+//    as texts would be two in the connection's character set, which MariaDB calls an illegal mix where that is not ASCII (swe7).
 //    https://dev.mysql.com/doc/refman/8.0/en/miscellaneous-functions.html#function_uuid-short
 //  - In a transaction that is REPEATABLE READ a read has fixed what later ones see, perhaps before the lock is granted. There the
 //    statement locks nothing. The server tells the driver whether a transaction is open, but not whether it has read. A
@@ -135,7 +136,7 @@ struct seconds {
                                                std::chrono::milliseconds wait) noexcept {
     text to;
     to << "SELECT IF(CONNECTION_ID()=" << connection << ",ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}
-       << "),0,UUID_SHORT()),0) granted,CONNECTION_ID() id LIMIT 1";
+       << "),0,CAST(UUID_SHORT() AS BINARY)),0) granted,CONNECTION_ID() id LIMIT 1";
     return to;
 }
 
@@ -143,7 +144,7 @@ struct seconds {
 [[nodiscard]] constexpr text acquire_fenced(std::string_view key, std::chrono::milliseconds wait) noexcept {
     text to;
     to << "SELECT ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}
-       << "),0,UUID_SHORT()) granted,CONNECTION_ID() id LIMIT 1";
+       << "),0,CAST(UUID_SHORT() AS BINARY)) granted,CONNECTION_ID() id LIMIT 1";
     return to;
 }
 
@@ -155,7 +156,7 @@ struct seconds {
     text to;
     to << "SELECT IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
     if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
-    to << (fenced ? "ELT(1+GET_LOCK(" : "GET_LOCK(") << name{key} << "," << seconds{wait} << (fenced ? "),0,UUID_SHORT())" : ")");
+    to << (fenced ? "ELT(1+GET_LOCK(" : "GET_LOCK(") << name{key} << "," << seconds{wait} << (fenced ? "),0,CAST(UUID_SHORT() AS BINARY))" : ")");
     if (connection != 0) to << (fenced ? ",0)" : ",2)");
     to << ") granted,IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1";
     return to;

@@ -34,9 +34,9 @@ static_assert(sql::acquire("k", 1ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.00
 static_assert(sql::acquire("k", 20ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.020) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::acquire("k", 12'345ms).view() == "SELECT GET_LOCK(_utf8mb4'k',12.345) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::acquire_fenced_if(17, "user/001", 250ms).view() ==
-              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK(_utf8mb4'user/001',0.250),0,UUID_SHORT()),0) granted,CONNECTION_ID() id LIMIT 1");
+              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK(_utf8mb4'user/001',0.250),0,CAST(UUID_SHORT() AS BINARY)),0) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::acquire_fenced("user/001", 1h).view() ==
-              "SELECT ELT(1+GET_LOCK(_utf8mb4'user/001',3600),0,UUID_SHORT()) granted,CONNECTION_ID() id LIMIT 1");
+              "SELECT ELT(1+GET_LOCK(_utf8mb4'user/001',3600),0,CAST(UUID_SHORT() AS BINARY)) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::can_fence == "SELECT IFNULL(FROM_UNIXTIME((UUID_SHORT()>>24)&4294967295)<>SYSDATE(),1) LIMIT 1");
 static_assert(sql::acquire_in_transaction("@@tx_isolation", 0, "k", 250ms, false).view() ==
               "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,GET_LOCK(_utf8mb4'k',0.250)) granted,"
@@ -46,7 +46,7 @@ static_assert(sql::acquire_in_transaction("@@tx_isolation", 17, "k", 1h, false).
               "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
 static_assert(sql::acquire_in_transaction("@@transaction_isolation", 17, "k", 0ms, true).view() ==
               "SELECT IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,"
-              "ELT(1+GET_LOCK(_utf8mb4'k',0),0,UUID_SHORT()),0)) granted,"
+              "ELT(1+GET_LOCK(_utf8mb4'k',0),0,CAST(UUID_SHORT() AS BINARY)),0)) granted,"
               "IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
 static_assert(sql::release_if(17, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK(_utf8mb4'k'),NULL) released LIMIT 1");
 static_assert(sql::release("k").view() == "SELECT RELEASE_LOCK(_utf8mb4'k') released LIMIT 1");
