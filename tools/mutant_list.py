@@ -232,7 +232,7 @@ MUTANTS = [
 
     # --- mysql
     Mutant("a reconnect before the lock goes unseen, mysql", MYSQL_TEST, "*Loss.AReconnectBehindADeclaredPooler*",
-           [(MYSQL, "if (on->was_replaced()) refuse(*on);", ""), (MYSQL, "if (answer.id != on->id() || on->was_replaced()) {", "if (answer.id != on->id()) {")]),
+           [(MYSQL, "    if (on->was_replaced()) refuse(*on);\n    return on;", "    return on;"), (MYSQL, "if (answer.id != on->id() || on->was_replaced()) {", "if (answer.id != on->id()) {")]),
     Mutant("preflight always fine, mysql", PREFLIGHT_TEST, "Preflight.AGalera*:Preflight.AReadOnly*",
            [("backends/mysql/preflight.cpp", "if (on.is_checked()) return;", "on.set_checked();\n    if (on.is_checked()) return;")]),
     Mutant("preflight always fine, mysql, one lock per session", MYSQL_TEST, "MySQL56*OneLockPerSession*",
@@ -243,6 +243,13 @@ MUTANTS = [
            [(MYSQL_CONNECTION_HPP, "(handle_->server_status & SERVER_STATUS_IN_TRANS) != 0 && !open_snapshot_", "false")]),
     Mutant("the connection's character set decides, mysql", "//tests/mysql:settings_test", "*MariaDB",
            [(MYSQL_SQL, "return to << \"_utf8mb4'\" << n.value << \"'\";", "return to << \"'\" << n.value << \"'\";")]),
+    Mutant("a fencing token in the connection's character set, mysql", "//tests/mysql:settings_test", "*MariaDB",
+           [(MYSQL_SQL, '"SELECT ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,CAST(UUID_SHORT() AS BINARY)) granted',
+             '"SELECT ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}\n       << "),0,UUID_SHORT()) granted')]),
+    Mutant("who may not read labels reads no holders, mysql", MYSQL_TEST, "Label.IsNotShown*:LabelThatNobodyKeeps.IsNoError/MySQL56",
+           [("backends/mysql/answer.cpp", "    if (said.reason() == errc::lost) throw", "    throw")]),
+    Mutant("a label for whoever answers, mysql", MYSQL_TEST, "LabelThatNobodyKeeps.IsNotGiven*",
+           [(MYSQL_SQL, '"SET @dlock_label=IF(CONNECTION_ID()=" << connection << ","', '"SET @dlock_label=IF(0<" << connection << ","')]),
     Mutant("a lost lock is believed, mysql", MYSQL_TEST, "*Loss.OfAnIdleSession*",
            [(MYSQL, "on.still_serves(session);", "on.serves(session);")]),
     Mutant("unlock does nothing, mysql", MYSQL_CONFORMANCE, "*UnlockLetsAnotherSessionIn*",

@@ -56,6 +56,8 @@ static_assert(sql::holders("k").view() ==
               "SELECT held.id,CAST(p.user AS BINARY),CAST(p.host AS BINARY) FROM (SELECT IS_USED_LOCK(_utf8mb4'k') AS id) AS held "
               "LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL LIMIT 1");
 static_assert(sql::holder_id("k").view() == "SELECT IS_USED_LOCK(_utf8mb4'k') holder LIMIT 1");
+static_assert(sql::set_label(17, "night").view() == "SET @dlock_label=IF(CONNECTION_ID()=17,X'6e69676874',CAST(@dlock_label AS BINARY))");
+static_assert(sql::set_label(17, "").view() == "SET @dlock_label=IF(CONNECTION_ID()=17,NULL,CAST(@dlock_label AS BINARY))");
 static_assert(sql::processes == "SHOW PROCESSLIST");
 static_assert(sql::preflight == "SELECT @@global.read_only,@@global.wsrep_on LIMIT 1");
 static_assert(sql::preflight_without_galera == "SELECT @@global.read_only LIMIT 1");
@@ -68,6 +70,15 @@ static_assert(!quoted("it's") && !quoted("a\\b") && !quoted("\"") && !quoted("`"
               !quoted("a\nb"));
 static_assert(sql::release("it's").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'69742773') released LIMIT 1");
 static_assert(sql::release("\xc3\xa9\xff").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'c3a9ff') released LIMIT 1");
+
+TEST(Statement, AsksForTheLabelsOfSessions) {
+    sql::text text;
+    EXPECT_EQ(sql::labels(text, "17,4").view(),
+              "SELECT t.processlist_id,NULL,NULL,LEFT(CAST(v.variable_value AS BINARY),200) "
+              "FROM performance_schema.user_variables_by_thread AS v JOIN performance_schema.threads AS t ON t.thread_id=v.thread_id "
+              "WHERE v.variable_name=_utf8mb4'dlock_label' AND t.processlist_id IN (17,4) LIMIT 1000000");
+    EXPECT_LT(sql::set_label(std::numeric_limits<unsigned long>::max(), std::string(200, 'x')).view().size(), sizeof(sql::text) - sizeof(std::size_t));
+}
 
 TEST(Statement, HasRoomForTheLongestName) {
     const std::string longest(192, '%');
