@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <mysql.h>
+#include <mysqld_error.h>
 #include <poll.h>
 
 #include <ma_pvio.h>  // needs mysql.h
@@ -156,9 +157,41 @@ std::optional<errc> execute(connection& on, std::string_view sql) noexcept {
 }
 
 holder holder_of(const result& row) {
+    constexpr unsigned of_labels = 4;  // sql::processes has eight or nine
+    if (row.columns() == of_labels) return {std::string{row.text(0)}, std::string{row.text(3)}};
     std::string who{row.text(1)};
     if (!who.empty()) who.append("@").append(row.text(2));
     return {std::string{row.text(0)}, std::move(who)};
+}
+
+void add_label(std::vector<holder>& to, const holder& labelled) {
+    if (labelled.description.empty()) return;
+    for (auto& one : to) {
+        if (one.session == labelled.session) one.description = labelled.description + (one.description.empty() ? "" : " ") + one.description;
+    }
+}
+
+void note_hidden_labels(connection& on, unsigned native) noexcept {
+    switch (native) {
+        case ER_BAD_DB_ERROR:
+        case ER_NO_SUCH_TABLE:
+        case ER_DBACCESS_DENIED_ERROR:
+        case ER_TABLEACCESS_DENIED_ERROR:
+        case ER_COLUMNACCESS_DENIED_ERROR: on.set_hides_labels(); break;
+        default: break;  // settings of the session, which can change, or a KILL QUERY
+    }
+}
+
+void add_labels(connection& on, std::vector<holder>& to) {
+    if (to.empty() || on.hides_labels()) return;
+    std::string ids;
+    for (const auto& one : to) ids.append(ids.empty() ? "" : ",").append(one.session);
+    sql::long_text text{400 + ids.size()};
+    auto said = query(on, sql::labels(text, ids).view());
+    for (; said.ok() && said.has_row(); said.next()) add_label(to, holder_of(said));
+    if (said.ok()) return;
+    if (said.reason() == errc::lost) throw on.error(errc::lost);
+    note_hidden_labels(on, mysql_errno(on.handle()));
 }
 
 bool cannot_read_processes(const result& failed) noexcept {

@@ -62,8 +62,20 @@ private:
     int before_ = 0;
 };
 
-/// A row of sql::holders().
+/// A row of sql::holders(), or of sql::labels().
 [[nodiscard]] holder holder_of(const result& row);
+
+constexpr std::size_t longest_label = 200;
+
+/// Puts a label in front of what is known of its session.
+void add_label(std::vector<holder>& to, const holder& labelled);
+
+/// The labels of those that have one, as far as the server says. One round trip, unless it has said once that it does not.
+/// \throws lock_error  lost
+void add_labels(connection& on, std::vector<holder>& to);
+
+/// Remembers that the connection may read no label, or that there are none, where that is what the error says.
+void note_hidden_labels(connection& on, unsigned native) noexcept;
 
 /// The holders whose ids are given, with commas in between, each once, and who they are as far as the server says.
 /// \throws lock_error

@@ -6,10 +6,12 @@
 #include <chrono>
 #include <new>
 #include <span>
+#include <stdexcept>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include <dlock/detail/utf8.hpp>
 #include <dlock/error.hpp>
 #include <dlock/mysql/answer.hpp>
 #include <dlock/mysql/connection.hpp>
@@ -334,14 +336,17 @@ std::vector<holder> named::holders(session_type& session, const key_type& key) {
     const auto on = connection::of(session);
     on->server().check(key);
     auto answer = query(*on, sql::holders(key).view());
+    std::vector<holder> found;
     if (cannot_read_processes(answer)) {
         const auto holding = query(*on, sql::holder_id(key).view());
         if (!holding.ok()) throw on->error(holding.reason());
-        return describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
+        found = describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
+    } else if (!answer.ok()) {
+        throw on->error(answer.reason());
+    } else {
+        for (; answer.has_row(); answer.next()) found.push_back(holder_of(answer));
     }
-    if (!answer.ok()) throw on->error(answer.reason());
-    std::vector<holder> found;
-    for (; answer.has_row(); answer.next()) found.push_back(holder_of(answer));
+    add_labels(*on, found);
     return found;
 }
 
@@ -349,6 +354,17 @@ void assume_session_pooling(soci::session& session) {
     const auto on = connection::of(session);
     on->assume_session_pooling();
     ask_for_id(*on);
+}
+
+void set_label(soci::session& session, std::string_view label) {
+    if (label.find('\0') != label.npos) throw std::invalid_argument{"dlock: a label has a NUL"};
+    if (label.size() > longest_label) throw std::invalid_argument{"dlock: a label has more than 200 bytes"};
+    if (detail::utf8_prefix(label).bytes != label.size()) throw std::invalid_argument{"dlock: a label is not UTF-8"};
+    const auto on = connection::of(session);
+    ask_for_id(*on);
+    const auto failed = execute(*on, sql::set_label(on->id(), label).view());
+    if (on->was_replaced()) refuse(*on);
+    if (failed) throw on->error(*failed);
 }
 
 void accept_local_locks(soci::session& session) { connection::of(session)->accept_local_locks(); }

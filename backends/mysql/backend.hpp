@@ -16,6 +16,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <dlock/backend.hpp>
@@ -86,6 +87,18 @@ void assume_session_pooling(soci::session& session);
 /// Holds until the session reconnects.
 /// \throws lock_error  lost, unsupported. No round trip.
 void accept_local_locks(soci::session& session);
+
+/// What holders() shows of this session in front of its user, for as long as the session lives: the user variable @dlock_label. Nothing
+/// takes it away. Before the first lock, in a transaction, under a lock: at any time.
+///
+/// It shows where the server's performance_schema is on (MySQL's default, not MariaDB's) and has user_variables_by_thread (MySQL 5.7,
+/// MariaDB 10.5), to whoever may SELECT from that table and from threads; elsewhere holders() says user@host. A reconnect, and a
+/// pool that resets the connection, take it away. Behind a pooler that shares server connections it does nothing.
+/// https://mariadb.com/kb/en/performance-schema-user_variables_by_thread-table/
+/// \throws lock_error  lost; unsupported: the rows of another statement are unread; server_error
+/// \throws std::invalid_argument  a label of more than 200 bytes, that is not UTF-8, or with a NUL
+/// Round trips: one, and one more behind a pooler, the first time.
+void set_label(soci::session& session, std::string_view label);
 
 /// Declares that what is done under this session's locks reads with FOR UPDATE or LOCK IN SHARE MODE, or does not mind rows that
 /// are older than the lock. Without it a lock throws errc::unsupported while a transaction is open that is REPEATABLE READ, the

@@ -164,6 +164,10 @@ public:
     [[nodiscard]] bool can_fence() const noexcept { return can_fence_; }
     void set_can_fence() noexcept { can_fence_ = true; }
 
+    /// The server does not let this connection read the labels of sessions, and is not asked again.
+    [[nodiscard]] bool hides_labels() const noexcept { return hides_labels_; }
+    void set_hides_labels() noexcept { hides_labels_ = true; }
+
     // --- what the caller has declared; kept by the handle until it is closed
 
     [[nodiscard]] bool assumes_session_pooling() const noexcept { return session_pooling_; }
@@ -248,6 +252,7 @@ private:
     bool open_snapshot_;
     bool proven_ = false;
     bool can_fence_ = false;
+    std::atomic<bool> hides_labels_ = false;  ///< a pipeline is used by many threads
     unsigned long pooled_id_ = 0;
     std::uint64_t next_serial_ = 1;
     std::uint64_t lost_below_ = 1;

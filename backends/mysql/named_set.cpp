@@ -137,7 +137,9 @@ std::vector<holder> named_set::holders(session_type& session, const key_type& ke
     const auto on = connection::of(session);
     const auto holding = query(*on, sql::holders_of_any(keys).view());
     if (!holding.ok()) throw on->error(holding.reason());
-    return describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
+    auto found = describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
+    add_labels(*on, found);
+    return found;
 }
 
 }  // namespace dlock::mysql

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/mysql/pipeline.hpp>
 
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -199,9 +200,17 @@ bool pipeline::idle() const noexcept { return parts_->talk.idle(); }
 void pipeline::collect() noexcept { parts_->talk.collect(); }
 
 std::vector<holder> pipeline::holders(const std::string& k) {
-    auto said = parts_->talk.ask(sql::holders(k));
-    if (!said.came) parts_->end();
+    auto& p = *parts_;
+    auto said = p.talk.ask(sql::holders(k));
+    if (!said.came) p.end();
     if (said.failed) throw *said.failed;
+    if (said.holders.empty() || p.on->hides_labels()) return std::move(said.holders);
+    sql::text text;
+    const auto labelled = p.talk.ask(sql::labels(text, said.holders.front().session));
+    if (!labelled.came) p.end();
+    if (labelled.failed && labelled.failed->reason() == errc::lost) throw *labelled.failed;
+    if (labelled.failed) note_hidden_labels(*p.on, static_cast<unsigned>(std::strtoul(labelled.failed->native().c_str(), nullptr, 10)));
+    for (const auto& one : labelled.holders) add_label(said.holders, one);
     return std::move(said.holders);
 }
 

@@ -17,7 +17,8 @@
 //    says. Answers are digits, which class result reads in every character set, or binary, which character_set_results leaves alone.
 //    https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_sql_select_limit
 //  - A fencing token is the server's UUID_SHORT(). ELT computes it only when the lock was granted, and so after the wait; it
-//    gives it as text, all 64 bits of it. A list (GET_LOCK, UUID_SHORT) would rest on the order of evaluation alone.
+//    gives it as text, all 64 bits of it. A list (GET_LOCK, UUID_SHORT) would rest on the order of evaluation alone. BINARY: two numbers
+//    as texts would be two in the connection's character set, which MariaDB calls an illegal mix where that is not ASCII (swe7).
 //    https://dev.mysql.com/doc/refman/8.0/en/miscellaneous-functions.html#function_uuid-short
 //  - In a transaction that is REPEATABLE READ a read has fixed what later ones see, perhaps before the lock is granted. There the
 //    statement locks nothing. The server tells the driver whether a transaction is open, but not whether it has read. A
@@ -60,7 +61,7 @@ public:
     }
 
 private:
-    // The longest statement has twice the longest name a server takes: 192 bytes, in hexadecimal.
+    // The longest statement has twice the longest name a server takes: 192 bytes, in hexadecimal. (A label has 200, once.)
     std::array<char, 1024> buffer_;
     std::size_t size_ = 0;
 };
@@ -73,6 +74,22 @@ inline constexpr auto is_plain = [] {
     return table;
 }();
 
+/// Bytes, of no character set.
+struct hex {
+    std::string_view value;
+
+    template <class Text>
+    friend constexpr Text& operator<<(Text& to, hex h) {
+        constexpr std::string_view digits = "0123456789abcdef";
+        to << "X'";
+        for (const char c : h.value) {
+            const auto byte = static_cast<unsigned char>(c);
+            to << digits.substr(byte >> 4U, 1) << digits.substr(byte & 15U, 1);
+        }
+        return to << "'";
+    }
+};
+
 /// \pre server::check(value) passes.
 struct name {
     std::string_view value;
@@ -84,13 +101,7 @@ struct name {
     template <class Text>
     friend constexpr Text& operator<<(Text& to, name n) {
         if (n.plain()) return to << "_utf8mb4'" << n.value << "'";
-        constexpr std::string_view digits = "0123456789abcdef";
-        to << "_utf8mb4 X'";
-        for (const char c : n.value) {
-            const auto byte = static_cast<unsigned char>(c);
-            to << digits.substr(byte >> 4U, 1) << digits.substr(byte & 15U, 1);
-        }
-        return to << "'";
+        return to << "_utf8mb4 " << hex{n.value};
     }
 };
 
@@ -135,7 +146,7 @@ struct seconds {
                                                std::chrono::milliseconds wait) noexcept {
     text to;
     to << "SELECT IF(CONNECTION_ID()=" << connection << ",ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}
-       << "),0,UUID_SHORT()),0) granted,CONNECTION_ID() id LIMIT 1";
+       << "),0,CAST(UUID_SHORT() AS BINARY)),0) granted,CONNECTION_ID() id LIMIT 1";
     return to;
 }
 
@@ -143,7 +154,7 @@ struct seconds {
 [[nodiscard]] constexpr text acquire_fenced(std::string_view key, std::chrono::milliseconds wait) noexcept {
     text to;
     to << "SELECT ELT(1+GET_LOCK(" << name{key} << "," << seconds{wait}
-       << "),0,UUID_SHORT()) granted,CONNECTION_ID() id LIMIT 1";
+       << "),0,CAST(UUID_SHORT() AS BINARY)) granted,CONNECTION_ID() id LIMIT 1";
     return to;
 }
 
@@ -155,7 +166,7 @@ struct seconds {
     text to;
     to << "SELECT IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
     if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
-    to << (fenced ? "ELT(1+GET_LOCK(" : "GET_LOCK(") << name{key} << "," << seconds{wait} << (fenced ? "),0,UUID_SHORT())" : ")");
+    to << (fenced ? "ELT(1+GET_LOCK(" : "GET_LOCK(") << name{key} << "," << seconds{wait} << (fenced ? "),0,CAST(UUID_SHORT() AS BINARY))" : ")");
     if (connection != 0) to << (fenced ? ",0)" : ",2)");
     to << ") granted,IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1";
     return to;
@@ -196,6 +207,26 @@ struct seconds {
     text to;
     to << "SELECT IS_USED_LOCK(" << name{key} << ") holder LIMIT 1";
     return to;
+}
+
+/// What holders() shows of the connection, in a variable of the session; nothing: no longer. Another connection that answers keeps its own.
+/// As bytes: a text of the program's in this variable would decide which characters the label can have.
+[[nodiscard]] constexpr text set_label(unsigned long connection, std::string_view label) noexcept {
+    text to;
+    to << "SET @dlock_label=IF(CONNECTION_ID()=" << connection << ",";
+    if (label.empty()) to << "NULL";
+    else to << hex{label};
+    return to << ",CAST(@dlock_label AS BINARY))";
+}
+
+/// Connections and, in the fourth column, their labels, as far as the server's performance_schema has them.
+/// https://dev.mysql.com/doc/refman/8.0/en/performance-schema-user-variable-tables.html
+/// \param ids  with commas in between
+template <class Text>
+constexpr Text& labels(Text& to, std::string_view ids) {
+    return to << "SELECT t.processlist_id,NULL,NULL,LEFT(CAST(v.variable_value AS BINARY),200) "
+              << "FROM performance_schema.user_variables_by_thread AS v JOIN performance_schema.threads AS t ON t.thread_id=v.thread_id "
+              << "WHERE v.variable_name=_utf8mb4'dlock_label' AND t.processlist_id IN (" << ids << ") LIMIT 1000000";
 }
 
 /// Id, user and host of every connection that the caller may see, without a table, which max_join_size or tmp_disk_table_size could

@@ -131,23 +131,12 @@ const strings by_hand{
     "SET ROLE nobody_special", "SET ROLE NONE", "SET @dlock = 1, @id = 2, @granted = 3", "LOCK TABLES test.settings READ",
     "LOCK TABLES test.settings WRITE", "HANDLER test.settings OPEN", "USE information_schema", "USE mysql",
     "SET TRANSACTION READ ONLY", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET SESSION TRANSACTION READ ONLY",
-    "PREPARE dlock FROM 'SELECT 1'", "SELECT SQL_CALC_FOUND_ROWS 1", "FLUSH TABLES", "FLUSH STATUS", "DO GET_LOCK('of the program', 0)",
+    "PREPARE dlock FROM 'SELECT 1'", "SELECT SQL_CALC_FOUND_ROWS 1", "FLUSH TABLES", "FLUSH STATUS",
 };
 
 std::vector<strings> settings_of(client& of, const kind& server) {
     std::vector<strings> all;
     const bool is_mariadb = std::string_view{server.name} == mariadb.name;
-    for (const auto& one : is_mariadb ? variables_of_mariadb(of) : variables_of_any(of)) all.push_back({one});
-    for (const auto& one : by_hand) all.push_back({one});
-    if (!is_mariadb) {
-        for (const char* mode : {"REAL_AS_FLOAT", "PIPES_AS_CONCAT", "ANSI_QUOTES", "IGNORE_SPACE", "ONLY_FULL_GROUP_BY", "NO_UNSIGNED_SUBTRACTION",
-                                 "NO_DIR_IN_CREATE", "NO_KEY_OPTIONS", "NO_TABLE_OPTIONS", "NO_FIELD_OPTIONS", "NO_AUTO_VALUE_ON_ZERO",
-                                 "NO_BACKSLASH_ESCAPES", "STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ZERO_IN_DATE", "NO_ZERO_DATE",
-                                 "ALLOW_INVALID_DATES", "ERROR_FOR_DIVISION_BY_ZERO", "NO_AUTO_CREATE_USER", "HIGH_NOT_PRECEDENCE",
-                                 "NO_ENGINE_SUBSTITUTION", "PAD_CHAR_TO_FULL_LENGTH"}) {
-            all.push_back({std::string{"SET sql_mode = '"} + mode + "'"});
-        }
-    }
     for (const auto& charset : charsets_of(of)) {
         of.ask("CREATE DATABASE IF NOT EXISTS settings_" + charset + " CHARACTER SET " + charset);
         for (const char* which : {"client", "connection", "results", "database", "server", "filesystem"}) {
@@ -160,6 +149,19 @@ std::vector<strings> settings_of(client& of, const kind& server) {
                        "SET sql_mode = 'ORACLE'"});
     }
     for (const auto& collation : collations_of(of)) all.push_back({"SET collation_connection = " + collation});
+    for (const auto& one : is_mariadb ? variables_of_mariadb(of) : variables_of_any(of)) all.push_back({one});
+    for (const auto& one : by_hand) all.push_back({one});
+    if (is_mariadb) {
+        all.push_back({"DO GET_LOCK('of the program', 0)"});
+    } else {
+        for (const char* mode : {"REAL_AS_FLOAT", "PIPES_AS_CONCAT", "ANSI_QUOTES", "IGNORE_SPACE", "ONLY_FULL_GROUP_BY", "NO_UNSIGNED_SUBTRACTION",
+                                 "NO_DIR_IN_CREATE", "NO_KEY_OPTIONS", "NO_TABLE_OPTIONS", "NO_FIELD_OPTIONS", "NO_AUTO_VALUE_ON_ZERO",
+                                 "NO_BACKSLASH_ESCAPES", "STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "NO_ZERO_IN_DATE", "NO_ZERO_DATE",
+                                 "ALLOW_INVALID_DATES", "ERROR_FOR_DIVISION_BY_ZERO", "NO_AUTO_CREATE_USER", "HIGH_NOT_PRECEDENCE",
+                                 "NO_ENGINE_SUBSTITUTION", "PAD_CHAR_TO_FULL_LENGTH"}) {
+            all.push_back({std::string{"SET sql_mode = '"} + mode + "'"});
+        }
+    }
     return all;
 }
 
@@ -314,18 +316,19 @@ bool may_refuse(const std::string& setting) {
 }
 
 TEST_P(Settings, DecideNeitherWhatIsLockedNorHowAnAnswerReads) {
-    int covered = 0, skipped = 0, refused = 0;
+    int covered = 0, skipped = 0, refused = 0, failed = 0;
     for (const auto& setting : settings_of(onlooker_, GetParam())) {
         std::string what;
         for (const auto& one : setting) what += one + "; ";
         SCOPED_TRACE(what);
         const int failed_before = ::testing::UnitTest::GetInstance()->current_test_info()->result()->total_part_count();
-        session fresh{url_};
-        if (!apply(fresh, setting)) {
+        std::optional<session> fresh{std::in_place, url_};
+        if (!apply(*fresh, setting)) {
             ++skipped;
             continue;
         }
-        const auto said = run(fresh);
+        const auto said = run(*fresh);
+        fresh.reset();  // a table that it has locked is wanted below
         if (said) {
             ++refused;
             EXPECT_TRUE(may_refuse(what)) << refused_because_;
@@ -346,6 +349,7 @@ TEST_P(Settings, DecideNeitherWhatIsLockedNorHowAnAnswerReads) {
             other_.reconnect();  // whatever was left there
             mysql::accept_one_lock_per_session(other_);
             std::cout << "FAILED UNDER " << what << '\n';
+            if (++failed == 10) break;  // that is enough to see
         }
     }
     std::cout << GetParam().name << ": " << covered << " settings covered, " << refused << " refused, " << skipped

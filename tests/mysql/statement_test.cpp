@@ -34,9 +34,9 @@ static_assert(sql::acquire("k", 1ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.00
 static_assert(sql::acquire("k", 20ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.020) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::acquire("k", 12'345ms).view() == "SELECT GET_LOCK(_utf8mb4'k',12.345) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::acquire_fenced_if(17, "user/001", 250ms).view() ==
-              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK(_utf8mb4'user/001',0.250),0,UUID_SHORT()),0) granted,CONNECTION_ID() id LIMIT 1");
+              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK(_utf8mb4'user/001',0.250),0,CAST(UUID_SHORT() AS BINARY)),0) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::acquire_fenced("user/001", 1h).view() ==
-              "SELECT ELT(1+GET_LOCK(_utf8mb4'user/001',3600),0,UUID_SHORT()) granted,CONNECTION_ID() id LIMIT 1");
+              "SELECT ELT(1+GET_LOCK(_utf8mb4'user/001',3600),0,CAST(UUID_SHORT() AS BINARY)) granted,CONNECTION_ID() id LIMIT 1");
 static_assert(sql::can_fence == "SELECT IFNULL(FROM_UNIXTIME((UUID_SHORT()>>24)&4294967295)<>SYSDATE(),1) LIMIT 1");
 static_assert(sql::acquire_in_transaction("@@tx_isolation", 0, "k", 250ms, false).view() ==
               "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,GET_LOCK(_utf8mb4'k',0.250)) granted,"
@@ -46,7 +46,7 @@ static_assert(sql::acquire_in_transaction("@@tx_isolation", 17, "k", 1h, false).
               "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
 static_assert(sql::acquire_in_transaction("@@transaction_isolation", 17, "k", 0ms, true).view() ==
               "SELECT IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,"
-              "ELT(1+GET_LOCK(_utf8mb4'k',0),0,UUID_SHORT()),0)) granted,"
+              "ELT(1+GET_LOCK(_utf8mb4'k',0),0,CAST(UUID_SHORT() AS BINARY)),0)) granted,"
               "IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
 static_assert(sql::release_if(17, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK(_utf8mb4'k'),NULL) released LIMIT 1");
 static_assert(sql::release("k").view() == "SELECT RELEASE_LOCK(_utf8mb4'k') released LIMIT 1");
@@ -56,6 +56,8 @@ static_assert(sql::holders("k").view() ==
               "SELECT held.id,CAST(p.user AS BINARY),CAST(p.host AS BINARY) FROM (SELECT IS_USED_LOCK(_utf8mb4'k') AS id) AS held "
               "LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL LIMIT 1");
 static_assert(sql::holder_id("k").view() == "SELECT IS_USED_LOCK(_utf8mb4'k') holder LIMIT 1");
+static_assert(sql::set_label(17, "night").view() == "SET @dlock_label=IF(CONNECTION_ID()=17,X'6e69676874',CAST(@dlock_label AS BINARY))");
+static_assert(sql::set_label(17, "").view() == "SET @dlock_label=IF(CONNECTION_ID()=17,NULL,CAST(@dlock_label AS BINARY))");
 static_assert(sql::processes == "SHOW PROCESSLIST");
 static_assert(sql::preflight == "SELECT @@global.read_only,@@global.wsrep_on LIMIT 1");
 static_assert(sql::preflight_without_galera == "SELECT @@global.read_only LIMIT 1");
@@ -68,6 +70,15 @@ static_assert(!quoted("it's") && !quoted("a\\b") && !quoted("\"") && !quoted("`"
               !quoted("a\nb"));
 static_assert(sql::release("it's").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'69742773') released LIMIT 1");
 static_assert(sql::release("\xc3\xa9\xff").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'c3a9ff') released LIMIT 1");
+
+TEST(Statement, AsksForTheLabelsOfSessions) {
+    sql::text text;
+    EXPECT_EQ(sql::labels(text, "17,4").view(),
+              "SELECT t.processlist_id,NULL,NULL,LEFT(CAST(v.variable_value AS BINARY),200) "
+              "FROM performance_schema.user_variables_by_thread AS v JOIN performance_schema.threads AS t ON t.thread_id=v.thread_id "
+              "WHERE v.variable_name=_utf8mb4'dlock_label' AND t.processlist_id IN (17,4) LIMIT 1000000");
+    EXPECT_LT(sql::set_label(std::numeric_limits<unsigned long>::max(), std::string(200, 'x')).view().size(), sizeof(sql::text) - sizeof(std::size_t));
+}
 
 TEST(Statement, HasRoomForTheLongestName) {
     const std::string longest(192, '%');

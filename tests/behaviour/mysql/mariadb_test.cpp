@@ -106,8 +106,8 @@ TEST_F(MariaDBBehaviour, AnAcquiringStatementLocksOnce) {
     a_.ask("SELECT IF(CONNECTION_ID()=" + std::to_string(a_.id()) + ",GET_LOCK('k',0),-1) granted,CONNECTION_ID() id");
     a_.ask("SELECT GET_LOCK('j',0) granted,CONNECTION_ID() id");
     a_.ask("SELECT IF(CONNECTION_ID()=" + std::to_string(a_.id()) +
-           ",ELT(1+GET_LOCK('i',0),0,UUID_SHORT()),-1) granted,CONNECTION_ID() id");
-    a_.ask("SELECT ELT(1+GET_LOCK('h',0),0,UUID_SHORT()) granted,CONNECTION_ID() id");
+           ",ELT(1+GET_LOCK('i',0),0,CAST(UUID_SHORT() AS BINARY)),-1) granted,CONNECTION_ID() id");
+    a_.ask("SELECT ELT(1+GET_LOCK('h',0),0,CAST(UUID_SHORT() AS BINARY)) granted,CONNECTION_ID() id");
     EXPECT_EQ(a_.ask("SELECT RELEASE_ALL_LOCKS()"), "4");
 }
 

@@ -166,7 +166,7 @@ TEST_P(NamedLocks, CareForNoTransaction) {
 // https://mariadb.com/kb/en/uuid_short/
 
 /// As backends/mysql/sql.hpp writes it.
-const std::string fenced_wait = "SELECT ELT(1+GET_LOCK('k',60),0,UUID_SHORT()) granted,CONNECTION_ID() id";
+const std::string fenced_wait = "SELECT ELT(1+GET_LOCK('k',60),0,CAST(UUID_SHORT() AS BINARY)) granted,CONNECTION_ID() id";
 
 TEST_P(NamedLocks, EltMintsTheNumberAfterTheWait) {
     a_.ask("SELECT GET_LOCK('k', 0)");
@@ -189,8 +189,8 @@ TEST_P(NamedLocks, EltMintsTheNumberAfterTheWait) {
 TEST_P(NamedLocks, EltMintsNothingWhenNothingIsGrantedAndKeepsNoFromNull) {
     a_.ask("SELECT GET_LOCK('k', 0)");
     const auto before = onlooker_.number("SELECT UUID_SHORT()");
-    EXPECT_EQ(b_.ask("SELECT ELT(1+GET_LOCK('k',0),0,UUID_SHORT()) granted,CONNECTION_ID() id"), "0");
-    EXPECT_EQ(b_.ask("SELECT IF(CONNECTION_ID()=0,ELT(1+GET_LOCK('j',0),0,UUID_SHORT()),-1)"), "-1");
+    EXPECT_EQ(b_.ask("SELECT ELT(1+GET_LOCK('k',0),0,CAST(UUID_SHORT() AS BINARY)) granted,CONNECTION_ID() id"), "0");
+    EXPECT_EQ(b_.ask("SELECT IF(CONNECTION_ID()=0,ELT(1+GET_LOCK('j',0),0,CAST(UUID_SHORT() AS BINARY)),-1)"), "-1");
     EXPECT_EQ(onlooker_.holder_of("j"), "NULL");
     b_.send(fenced_wait);
     onlooker_.await_waiter(b_.id());
@@ -235,10 +235,10 @@ TEST_P(NamedLocks, TheNumbersOfAnyConnectionsAreOneCounter) {
 TEST_P(NamedLocks, TheNumbersOfALargeServerIdNeedAllOf64Bits) {
     const auto server = GetParam().start({.settings = {"server_id=200"}});
     client c{*server};
-    const auto number = c.number("SELECT ELT(1+GET_LOCK('k',0),0,UUID_SHORT())");
+    const auto number = c.number("SELECT ELT(1+GET_LOCK('k',0),0,CAST(UUID_SHORT() AS BINARY))");
     EXPECT_EQ(number >> 56, 200U);
     EXPECT_GT(c.number("SELECT IF(CONNECTION_ID()=" + std::to_string(c.id()) +
-                       ",ELT(1+GET_LOCK('k',0),0,UUID_SHORT()),-1)"),
+                       ",ELT(1+GET_LOCK('k',0),0,CAST(UUID_SHORT() AS BINARY)),-1)"),
               number);
 }
 
