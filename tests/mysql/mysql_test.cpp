@@ -302,6 +302,31 @@ TEST_P(MariaDB, OneSessionHoldsManyAndReleasesThemInAnyOrder) {
     EXPECT_EQ(ask(a, "SELECT RELEASE_ALL_LOCKS()"), "0");
 }
 
+TEST_P(MariaDB, AKeyThatTheProgramHoldsOnTheSameSessionIsGrantedOnTopOfIt) {
+    session a{url()}, b{url()};
+    ASSERT_EQ(ask(a, "SELECT GET_LOCK('k',0)"), "1");
+    lock mine{a, "k"}, theirs{b, "k"};
+    mine.lock();
+    EXPECT_EQ(unlock(mine), std::error_code{});
+    EXPECT_TRUE(holds(a)) << "the program's own one";
+    EXPECT_FALSE(theirs.try_lock());
+    mine.lock();
+    ASSERT_EQ(ask(a, "SELECT RELEASE_LOCK('k')"), "1");
+    EXPECT_TRUE(holds(a)) << "dlock's";
+    EXPECT_TRUE(mine.owns_lock());
+    mine.unlock();
+    EXPECT_TRUE(theirs.try_lock());
+}
+
+TEST_P(MySQL56, AKeyThatTheProgramHoldsOnTheSameSessionBecomesTheLocks) {
+    session a{url()};
+    ASSERT_EQ(ask(a, "SELECT GET_LOCK('k',0)"), "1");
+    lock mine{a, "k"};
+    mine.lock();
+    EXPECT_EQ(unlock(mine), std::error_code{});
+    EXPECT_TRUE(is_free());
+}
+
 TEST_P(MySQL, SaysWhoHoldsIt) {
     session a{url()}, b{url()};
     lock mine{a, "k"}, theirs{b, "k"};

@@ -3,7 +3,9 @@
 //
 // The facts about named locks that are MariaDB's own.
 #include <chrono>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <mysql.h>
@@ -241,6 +243,31 @@ TEST_F(MariaDBBehaviour, ADeadlockIsAnErrorAtOnceAndItsVictimKeepsItsLocksAndIts
     EXPECT_EQ(winner.receive(), "1");
     EXPECT_EQ(winner.ask("SELECT RELEASE_ALL_LOCKS()"), "2");
     winner.ask("ROLLBACK");
+}
+
+// --- the thread pool: a statement that waits occupies a thread of it
+
+/// The holder lets go behind so many waiters, each of which lets go in its turn. How many got it.
+int granted_in_turn(const mariadb_server& server, int waiters, const std::string& seconds) {
+    client holder{server};
+    EXPECT_EQ(holder.ask("SELECT GET_LOCK('k',0)"), "1");
+    std::vector<std::unique_ptr<client>> all;
+    for (int i = 0; i < waiters; ++i) all.push_back(std::make_unique<client>(server));
+    for (const auto& one : all) one->send("SELECT IF(GET_LOCK('k'," + seconds + "),RELEASE_LOCK('k'),0)");
+    EXPECT_EQ(holder.ask("SELECT RELEASE_LOCK('k')"), "1");
+    int granted = 0;
+    for (const auto& one : all) granted += one->receive() == "1" ? 1 : 0;
+    return granted;
+}
+
+TEST(MariaDBThreadPool, MakesThreadsForWaitersSoAReleaseGetsThrough) {
+    const mariadb_server server{{.settings = {"thread_handling=pool-of-threads", "thread_pool_size=1"}}};
+    EXPECT_EQ(granted_in_turn(server, 40, "60"), 40);
+}
+
+TEST(MariaDBThreadPool, ThatHasNoThreadLeftKeepsTheReleaseUntilAWaiterGivesUp) {
+    const mariadb_server server{{.settings = {"thread_handling=pool-of-threads", "thread_pool_size=1", "thread_pool_max_threads=4"}}};
+    EXPECT_LT(granted_in_turn(server, 10, "2"), 10);
 }
 
 TEST_F(MariaDBBehaviour, ResettingTheConnectionFreesThem) {

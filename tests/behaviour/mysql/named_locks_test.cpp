@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <mysql.h>
@@ -115,6 +116,47 @@ TEST_P(NamedLocks, HexadecimalNeedsNoQuotingInAnySqlMode) {
                          ",GET_LOCK('k',0),-1) granted,CONNECTION_ID() id"),
                   "1");
         EXPECT_EQ(b_.ask("SELECT RELEASE_LOCK('k') released"), "1");
+    }
+}
+
+TEST_P(NamedLocks, AnIntroducerKeepsANameFromTheConnectionsCharacterSet) {
+    for (const char* charset : {"utf16", "ucs2", "utf32"}) {
+        EXPECT_EQ(a_.ask("SET character_set_connection=" + std::string{charset}), "");
+        for (const char* name : {"_utf8mb4'k'", "_utf8mb4 X'6b'"}) {
+            EXPECT_EQ(a_.ask(std::string{"SELECT GET_LOCK("} + name + ",0)"), "1") << charset;
+            EXPECT_EQ(onlooker_.holder_of("k"), std::to_string(a_.id())) << charset;
+            EXPECT_EQ(a_.ask(std::string{"SELECT RELEASE_LOCK("} + name + ")"), "1") << charset;
+        }
+    }
+}
+
+// --- settings that statements are written against
+
+TEST_P(NamedLocks, LimitOverridesSqlSelectLimit) {
+    EXPECT_EQ(a_.ask("SET sql_select_limit=0"), "");
+    EXPECT_EQ(a_.ask("SELECT 7"), "(no row)");
+    EXPECT_EQ(a_.ask("SELECT 7 LIMIT 1"), "7");
+}
+
+TEST_P(NamedLocks, LeastEvaluatesEachOfItsArguments) {
+    EXPECT_EQ(a_.ask("SELECT LEAST(1,(@x:=7)>9,(@y:=8)>7,(@z:=9)>9)"), "0");
+    EXPECT_EQ(a_.ask("SELECT CONCAT(@x,@y,@z)"), "789");
+    EXPECT_EQ(a_.ask("SELECT LEAST(1,1,1,0)"), "0");
+    EXPECT_EQ(a_.ask("SELECT LEAST(1,1,1,1)"), "1");
+}
+
+TEST_P(NamedLocks, OnlyARepeatableReadIsOlderThanItsStatement) {
+    onlooker_.ask("CREATE TABLE IF NOT EXISTS test.rows_ (id INTEGER PRIMARY KEY, x INTEGER) ENGINE=InnoDB");
+    for (const auto& [level, seen] : {std::pair{"REPEATABLE READ", "1"}, std::pair{"READ COMMITTED", "2"}, std::pair{"READ UNCOMMITTED", "2"},
+                                      std::pair{"SERIALIZABLE", "2"}}) {
+        EXPECT_EQ(onlooker_.ask("REPLACE INTO test.rows_ VALUES (1,1),(2,1)"), "");
+        EXPECT_EQ(a_.ask(std::string{"SET SESSION TRANSACTION ISOLATION LEVEL "} + level), "");
+        EXPECT_EQ(a_.ask("BEGIN"), "");
+        EXPECT_EQ(a_.ask("SELECT x FROM test.rows_ WHERE id=1"), "1");
+        EXPECT_EQ(b_.ask("UPDATE test.rows_ SET x=2 WHERE id=2"), "");
+        EXPECT_EQ(a_.ask("SELECT x FROM test.rows_ WHERE id=2"), seen) << level;
+        EXPECT_EQ(a_.ask("SELECT x FROM test.rows_ WHERE id=2 FOR UPDATE"), "2") << level;
+        EXPECT_EQ(a_.ask("ROLLBACK"), "");
     }
 }
 
