@@ -64,8 +64,7 @@ killer::killer(MYSQL* first)
       port_{first->port} {
     if (!second_) throw std::bad_alloc{};
     copy_options(first, second_.get());
-    // A max_join_size of the server would keep the list of processes from it.
-    mysql_optionsv(second_.get(), MYSQL_INIT_COMMAND, "SET sql_big_selects=1");
+    mysql_optionsv(second_.get(), MYSQL_INIT_COMMAND, sql::let_tables_be_read);
 }
 
 std::string killer::connect() {

@@ -125,7 +125,8 @@ struct pipeline::parts {
         ask_for_id(*on);
         if (const auto who = ask(*on, sql::connection_id); !who.failed && who.value == on->id()) on->prove();
         else if (who.failed) throw on->error(*who.failed);
-        set(*on, "SET SESSION wait_timeout = 31536000, sql_big_selects = 1");  // the second, so that holders() may look
+        set(*on, "SET SESSION wait_timeout = 31536000");
+        set(*on, sql::let_tables_be_read);  // so that holders() may look
         set(*on, on->server().mariadb ? "SET SESSION max_statement_time = 0" : "SET SESSION max_execution_time = 0");
         return on;
     }

@@ -239,6 +239,10 @@ inline constexpr std::string_view connection_id = "SELECT CONNECTION_ID() LIMIT 
 /// which the one of a summer that ends can be smaller than the start. SYSDATE() does not heed SET timestamp.
 inline constexpr std::string_view can_fence = "SELECT IFNULL(FROM_UNIXTIME((UUID_SHORT()>>24)&4294967295)<>SYSDATE(),1) LIMIT 1";
 
+/// For a session of dlock's own, which begins with the server's max_join_size and tmp_disk_table_size: neither keeps it from the list of
+/// processes. https://mariadb.com/kb/en/comment-syntax/ (what only MariaDB reads)
+inline constexpr const char* let_tables_be_read = "SET sql_big_selects=1/*M!100207 ,tmp_disk_table_size=18446744073709551615*/";
+
 /// What the connection executes now.
 [[nodiscard]] constexpr text statement_of(unsigned long connection) noexcept {
     text to;
