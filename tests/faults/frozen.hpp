@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -41,14 +42,17 @@ private:
         return found;
     }
 
-    /// All of its threads: the letter behind the name is the state.
+    /// All of its threads: the letter behind the name is the state. One that has ended meanwhile, and that its frozen parent cannot
+    /// reap, stands still as well.
     static bool has_stopped(pid_t pid) {
-        for (const auto& task : std::filesystem::directory_iterator{"/proc/" + std::to_string(pid) + "/task"}) {
+        std::error_code gone;
+        for (const auto& task : std::filesystem::directory_iterator{"/proc/" + std::to_string(pid) + "/task", gone}) {
             std::ifstream file{task.path() / "stat"};
             std::string line;
             std::getline(file, line);
             const auto end = line.rfind(')');
-            if (end == line.npos || line.size() < end + 3 || line[end + 2] != 'T') return false;
+            if (end == line.npos || line.size() < end + 3) continue;
+            if (const char state = line[end + 2]; state != 'T' && state != 'Z' && state != 'X') return false;
         }
         return true;
     }
