@@ -92,8 +92,8 @@ TEST_P(GlobalSettings, AManagerAndALeaseExcludeEachOther) {
         ASSERT_EQ(found.size(), 1U);
         EXPECT_EQ(found[0].session, holder_of("k"));
         EXPECT_EQ(found[0].description, "root@localhost");
-        mine.unlock();
-        EXPECT_TRUE(theirs.try_lock());
+        mine.unlock();  // sent, and not awaited
+        EXPECT_TRUE(theirs.try_lock_for(10s));
         EXPECT_FALSE(mine.try_lock_for(10ms));
         theirs.unlock();
         EXPECT_TRUE(mine.try_lock_for(10s));
