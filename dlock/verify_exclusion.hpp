@@ -74,6 +74,8 @@ struct contender {
         (void)Backend::release(session, key, mode::exclusive, *grant);
         grant.reset();
     }
+    /// One round trip. Throws when the session has ended.
+    void ask() { (void)Backend::holders(session, key); }
 };
 
 template <class Contender>
@@ -88,15 +90,21 @@ struct released_at_last {
     ~released_at_last() { give_back(); }
 };
 
-/// Leaves nothing locked, also when a contender throws. Round trips: two of the first, three of the second.
+/// Leaves nothing locked, also when a contender throws. Round trips: two of the first, three of the second. The first may have lost the
+/// lock with its session meanwhile, and then nothing was seen: so it is asked before anybody is accused, and throws.
 template <class First, class Second>
 exclusion exclude_each_other(First first, Second second) {
     released_at_last<First> one{first, false};
     released_at_last<Second> two{second, false};
     if (!one.take()) return exclusion::free_lock_refused;
-    if (two.take()) return exclusion::granted_twice;
+    if (two.take()) {
+        first.ask();
+        return exclusion::granted_twice;
+    }
     one.give_back();
-    return two.take() ? exclusion::proven : exclusion::kept_after_release;
+    if (two.take()) return exclusion::proven;
+    first.ask();
+    return exclusion::kept_after_release;
 }
 
 }  // namespace detail

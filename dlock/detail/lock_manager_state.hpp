@@ -205,6 +205,7 @@ private:
                 typename Backend::pipeline_type& pipe;
                 const key_type& key;
                 bool try_acquire() { return pipe.try_acquire(key, mode::exclusive); }
+                void ask() { (void)pipe.holders(key); }
                 void release() noexcept {
                     if (pipe.release(key, mode::exclusive) == 0) return;
                     try {
