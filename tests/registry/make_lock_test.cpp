@@ -172,6 +172,7 @@ TEST_P(MakeLock, DoesNotTouchTheCallersTransaction) {
         return rows;
     };
     db << "CREATE TABLE IF NOT EXISTS make_lock_test (x INTEGER)";
+    if (db.get_backend_name() == "mysql") db << "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";  // or it would be refused
     soci::transaction transaction{db};
     db << "INSERT INTO make_lock_test VALUES (1)";
     auto lock = make_lock(db, "user/001");
