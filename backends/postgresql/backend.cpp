@@ -135,7 +135,7 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
         auto taken = granted();
         taken.token = token;
         if (stop.stop_requested() && what.scope == scope::session) {  // it came too late to stop the server, not the caller
-            (void)advisory::release(session, what.key, what.mode, taken);
+            if (advisory::release(session, what.key, what.mode, taken) == released::lost) throw on->end();
             throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
         }
         if (overdue && fenced) {
