@@ -98,7 +98,7 @@ namespace {
 [[nodiscard]] bool prove_not_held(connection& on, std::string_view key, unsigned long id) noexcept {
     constexpr int attempts = 3;  // a KILL QUERY that comes late can end these statements too
     for (int i = 0; i < attempts; ++i) {
-        const auto answer = ask(on, sql::release_ghost(id, key).view(), "the question whether it had granted a lock");
+        const auto answer = ask(on, sql::release_ghost(id, on.server().literal(key)).view(), "the question whether it had granted a lock");
         if (answer.failed == errc::lost) return false;
         if (!answer.failed && answer.value) return true;
     }
@@ -107,7 +107,8 @@ namespace {
 }
 
 released release_key(connection& on, std::string_view key) noexcept {
-    const auto answer = ask(on, (on.is_proven() ? sql::release(key) : sql::release_if(on.id(), key)).view(), "a release");
+    const auto name = on.server().literal(key);
+    const auto answer = ask(on, (on.is_proven() ? sql::release(name) : sql::release_if(on.id(), name)).view(), "a release");
     if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
     switch (*answer.failed) {
         case errc::lost: return released::lost;
@@ -168,13 +169,14 @@ namespace {
 enum class fencing : bool { no, yes };
 
 sql::text acquiring_statement(const connection& on, std::string_view key, milliseconds wait, fencing with) noexcept {
+    const auto name = on.server().literal(key);
     if (on.may_have_snapshot()) {
-        return sql::acquire_in_transaction(on.server().isolation(), on.is_proven() ? 0 : on.id(), key, wait, with == fencing::yes);
+        return sql::acquire_in_transaction(on.server().isolation(), on.is_proven() ? 0 : on.id(), name, wait, with == fencing::yes);
     }
     if (with == fencing::yes) {
-        return on.is_proven() ? sql::acquire_fenced(key, wait) : sql::acquire_fenced_if(on.id(), key, wait);
+        return on.is_proven() ? sql::acquire_fenced(name, wait) : sql::acquire_fenced_if(on.id(), name, wait);
     }
-    return on.is_proven() ? sql::acquire(key, wait) : sql::acquire_if(on.id(), key, wait);
+    return on.is_proven() ? sql::acquire(name, wait) : sql::acquire_if(on.id(), name, wait);
 }
 
 /// Waits until the server is a second old. One round trip, once per connection, unless it is younger.
@@ -335,10 +337,10 @@ void named::sever(session_type& session, const grant& granted) noexcept {
 std::vector<holder> named::holders(session_type& session, const key_type& key) {
     const auto on = connection::of(session);
     on->server().check(key);
-    auto answer = query(*on, sql::holders(key).view());
+    auto answer = query(*on, sql::holders(on->server().literal(key)).view());
     std::vector<holder> found;
     if (cannot_read_processes(answer)) {
-        const auto holding = query(*on, sql::holder_id(key).view());
+        const auto holding = query(*on, sql::holder_id(on->server().literal(key)).view());
         if (!holding.ok()) throw on->error(holding.reason());
         found = describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
     } else if (!answer.ok()) {

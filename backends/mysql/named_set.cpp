@@ -25,12 +25,12 @@ using std::chrono::milliseconds;
 
 /// Once; nullopt: not in this time.
 /// \param is_total  the wait has a limit
-std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, sql::names keys, milliseconds wait, bool is_total, bool is_try,
+std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::span<const std::string> keys, milliseconds wait, bool is_total, bool is_try,
                                   const stop_event& stop) {
     const auto unit = on->server().waits_whole_seconds() ? sql::unit::second : sql::unit::millisecond;
     const bool in_transaction = on->may_have_snapshot();
     const auto isolation = in_transaction ? on->server().isolation() : std::string_view{};
-    const auto text = sql::acquire_all(on->is_proven() ? 0 : on->id(), keys, wait, is_total, unit, isolation);
+    const auto text = sql::acquire_all(on->is_proven() ? 0 : on->id(), sql::names{keys, on->server().has_national_literals()}, wait, is_total, unit, isolation);
     const auto until = on->waiting(is_total ? std::optional{wait} : std::nullopt);
     const auto answer = ask(*on, text.view(), until, "a request for several locks");
     const bool overdue = on->was_overdue() && !stop.requested();
@@ -69,7 +69,7 @@ std::optional<grant> acquire(soci::session& session, const key_set<std::string>&
     const auto until = limit.value_or(deadline::after(milliseconds::zero()));
     if (m == mode::shared) throw lock_error{errc::unsupported, "dlock: named locks are exclusive"};
     if (set.empty()) named_set::check(session, set);
-    const sql::names keys{set};
+    const std::span<const std::string> keys{set};
     const stop_event stop{token};
     const auto on = ready(session, keys, !until.is_never(), stop);
     on->reserve(keys);
@@ -135,7 +135,7 @@ void named_set::sever(session_type& session, const grant& granted) noexcept {
 std::vector<holder> named_set::holders(session_type& session, const key_type& keys) {
     check(session, keys);
     const auto on = connection::of(session);
-    const auto holding = query(*on, sql::holders_of_any(keys).view());
+    const auto holding = query(*on, sql::holders_of_any({keys, on->server().has_national_literals()}).view());
     if (!holding.ok()) throw on->error(holding.reason());
     auto found = describe(*on, holding.has_row() ? holding.text(0) : std::string_view{});
     add_labels(*on, found);

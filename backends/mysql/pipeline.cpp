@@ -133,10 +133,12 @@ struct pipeline::parts {
 
     [[nodiscard]] sql::text acquiring(std::string_view k) const noexcept {
         constexpr std::chrono::milliseconds at_once{0};
-        return on->is_proven() ? sql::try_acquire(k) : sql::acquire_if(on->id(), k, at_once);
+        const auto name = on->server().literal(k);
+        return on->is_proven() ? sql::try_acquire(name) : sql::acquire_if(on->id(), name, at_once);
     }
     [[nodiscard]] sql::text releasing(std::string_view k) const noexcept {
-        return on->is_proven() ? sql::release(k) : sql::release_if(on->id(), k);
+        const auto name = on->server().literal(k);
+        return on->is_proven() ? sql::release(name) : sql::release_if(on->id(), name);
     }
 
     /// No answer came.
@@ -174,7 +176,7 @@ bool pipeline::try_acquire(const std::string& k, mode m) {
         throw lock_error{errc::lost, "dlock: a pooler has put another server connection behind this one: it was ended, and every lock on it is lost"};
     }
     // an error, or NULL: KILL QUERY
-    const auto proof = p.talk.ask(sql::release_ghost(p.on->id(), k));
+    const auto proof = p.talk.ask(sql::release_ghost(p.on->id(), p.on->server().literal(k)));
     if (!proof.came || proof.failed || !proof.value) {
         sever();
         if (said.failed && said.failed->reason() == errc::lost) throw *said.failed;
@@ -202,7 +204,7 @@ void pipeline::collect() noexcept { parts_->talk.collect(); }
 
 std::vector<holder> pipeline::holders(const std::string& k) {
     auto& p = *parts_;
-    auto said = p.talk.ask(sql::holders(k));
+    auto said = p.talk.ask(sql::holders(p.on->server().literal(k)));
     if (!said.came) p.end();
     if (said.failed) throw *said.failed;
     if (said.holders.empty() || p.on->hides_labels()) return std::move(said.holders);

@@ -8,6 +8,8 @@
 
 #include <mysql.h>
 
+#include <dlock/mysql/sql.hpp>
+
 namespace dlock::mysql {
 
 struct server {
@@ -26,6 +28,13 @@ struct server {
 
     /// Whether the timeout of GET_LOCK is an integer; MySQL 5.6 even rounds by the type of the argument.
     [[nodiscard]] constexpr bool waits_whole_seconds() const noexcept { return !mariadb; }
+
+    /// Whether N'…' is a literal like any other: MySQL 8 warns of it.
+    /// https://dev.mysql.com/doc/refman/8.0/en/charset-national.html
+    [[nodiscard]] constexpr bool has_national_literals() const noexcept { return mariadb; }
+
+    /// \pre check(name) passes.
+    [[nodiscard]] constexpr sql::name literal(std::string_view name) const noexcept { return {name, has_national_literals()}; }
 
     /// The name of the variable, which has changed: each version knows one of them at least, and warns of none.
     /// https://mariadb.com/kb/en/server-system-variables/#transaction_isolation

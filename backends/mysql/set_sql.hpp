@@ -17,6 +17,7 @@
 //    is set back), they do not wait, and the client asks again until its own clock says that the limit is over. A server whose
 //    SYSDATE() stands still (sysdate-is-now) gives each the whole limit. Not a division: div_precision_increment would round it.
 //    https://mariadb.com/kb/en/sysdate/
+//  - Columns have aliases here: the text of such an expression would come back as the column's name.
 //  - LEAST takes all of its arguments, as numbers, and looks at each. A text of them would be one in the connection's character set,
 //    and NULL if it were empty where sql_mode says so (EMPTY_STRING_IS_NULL). https://mariadb.com/kb/en/least/
 #pragma once
@@ -50,7 +51,12 @@ private:
     std::string text_;
 };
 
-using names = std::span<const std::string>;
+struct names {
+    std::span<const std::string> keys;
+    bool national = false;  ///< server::has_national_literals()
+
+    [[nodiscard]] name literal(const std::string& key) const noexcept { return {key, national}; }
+};
 
 /// What an acquiring statement says in its first column; the second is the connection that says it.
 enum class said : unsigned {
@@ -66,17 +72,17 @@ enum class unit : bool { millisecond, second };
 /// \param connection  that must answer; 0: it is proven
 /// \param wait        for all of them; whole seconds where the unit is
 /// \param isolation   server::isolation(), in a transaction: id is 0, and nothing is locked, if what is read in it can be stale
-[[nodiscard]] inline long_text acquire_all(unsigned long connection, names keys, std::chrono::milliseconds wait, bool is_total, unit u,
+[[nodiscard]] inline long_text acquire_all(unsigned long connection, names set, std::chrono::milliseconds wait, bool is_total, unit u,
                                            std::string_view isolation = {}) {
     std::size_t expected = 200;
-    for (const auto& key : keys) expected += 2 * key.size() + 160;
+    for (const auto& key : set.keys) expected += 2 * key.size() + 160;
     long_text to{expected};
     to << "SELECT ";
     if (!isolation.empty()) to << "IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
     if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
     to << "IF(CASE";
-    for (bool first = true; const auto& key : keys) {
-        to << " WHEN GET_LOCK(" << name{key} << ",";
+    for (bool first = true; const auto& key : set.keys) {
+        to << " WHEN GET_LOCK(" << set.literal(key) << ",";
         if (first || !is_total || wait.count() == 0) {
             to << seconds{wait};
         } else {
@@ -95,14 +101,14 @@ enum class unit : bool { millisecond, second };
 }
 
 /// 1: all are released; 0: at least one was not held. NULL: another connection answers, which was not asked to release.
-[[nodiscard]] inline long_text release_all(unsigned long connection, names keys) {
+[[nodiscard]] inline long_text release_all(unsigned long connection, names set) {
     std::size_t expected = 100;
-    for (const auto& key : keys) expected += 2 * key.size() + 30;
+    for (const auto& key : set.keys) expected += 2 * key.size() + 30;
     long_text to{expected};
     to << "SELECT ";
     if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
     to << "LEAST(1";
-    for (const auto& key : keys) to << ",IFNULL(RELEASE_LOCK(" << name{key} << "),0)";
+    for (const auto& key : set.keys) to << ",IFNULL(RELEASE_LOCK(" << set.literal(key) << "),0)";
     to << ")";
     if (connection != 0) to << ",NULL)";
     to << " released LIMIT 1";
@@ -111,25 +117,25 @@ enum class unit : bool { millisecond, second };
 
 /// Releases which of them the connection holds, and none that it does not. 1: it holds none any more.
 /// Another connection, which answers, was not asked, and that one is gone. Can be repeated.
-[[nodiscard]] inline long_text release_ghosts(unsigned long connection, names keys) {
+[[nodiscard]] inline long_text release_ghosts(unsigned long connection, names set) {
     std::size_t expected = 100;
-    for (const auto& key : keys) expected += 4 * key.size() + 80;
+    for (const auto& key : set.keys) expected += 4 * key.size() + 80;
     long_text to{expected};
     to << "SELECT IF(CONNECTION_ID()=" << connection << ",LEAST(1";
-    for (const auto& key : keys) {
-        to << ",IF(IS_USED_LOCK(" << name{key} << ")=" << connection << ",IFNULL(RELEASE_LOCK(" << name{key} << "),0),1)";
+    for (const auto& key : set.keys) {
+        to << ",IF(IS_USED_LOCK(" << set.literal(key) << ")=" << connection << ",IFNULL(RELEASE_LOCK(" << set.literal(key) << "),0),1)";
     }
     to << "),1) released LIMIT 1";
     return to;
 }
 
 /// The connections that hold any of them, with commas in between.
-[[nodiscard]] inline long_text holders_of_any(names keys) {
+[[nodiscard]] inline long_text holders_of_any(names set) {
     std::size_t expected = 100;
-    for (const auto& key : keys) expected += 2 * key.size() + 30;
+    for (const auto& key : set.keys) expected += 2 * key.size() + 30;
     long_text to{expected};
     to << "SELECT CONCAT_WS(_utf8mb4','";
-    for (const auto& key : keys) to << ",IS_USED_LOCK(" << name{key} << ")";
+    for (const auto& key : set.keys) to << ",IS_USED_LOCK(" << set.literal(key) << ")";
     to << ") holders LIMIT 1";
     return to;
 }

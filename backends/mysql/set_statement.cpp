@@ -5,12 +5,18 @@
 #include <new>
 
 #include <dlock/mysql/answer.hpp>
+#include <dlock/mysql/set_sql.hpp>
 
 namespace dlock::mysql::statement {
+namespace {
 
-released release(connection& on, sql::names keys) noexcept {
+sql::names literals(const connection& on, std::span<const std::string> keys) noexcept { return {keys, on.server().has_national_literals()}; }
+
+}  // namespace
+
+released release(connection& on, std::span<const std::string> keys) noexcept {
     try {
-        const auto answer = ask(on, sql::release_all(on.is_proven() ? 0 : on.id(), keys).view(), "a release of several locks");
+        const auto answer = ask(on, sql::release_all(on.is_proven() ? 0 : on.id(), literals(on, keys)).view(), "a release of several locks");
         if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
         if (answer.failed == errc::lost) return released::lost;
         if (answer.failed == errc::unsupported) return released::pending;  // the rows of another statement come first
@@ -21,10 +27,10 @@ released release(connection& on, sql::names keys) noexcept {
     }
 }
 
-bool prove_none_held(connection& on, sql::names keys, unsigned long id) noexcept {
+bool prove_none_held(connection& on, std::span<const std::string> keys, unsigned long id) noexcept {
     constexpr int attempts = 3;  // a KILL QUERY that comes late can end these statements too
     try {
-        const auto text = sql::release_ghosts(id, keys);
+        const auto text = sql::release_ghosts(id, literals(on, keys));
         for (int i = 0; i < attempts; ++i) {
             const auto answer = ask(on, text.view(), "the question which locks it had granted");
             if (answer.failed == errc::lost) return false;

@@ -4,17 +4,19 @@
 // How several names are given back: in one statement, and proven.
 #pragma once
 
+#include <span>
+#include <string>
+
 #include <dlock/backend.hpp>
 #include <dlock/mysql/connection.hpp>
-#include <dlock/mysql/set_sql.hpp>
 
 namespace dlock::mysql::statement {
 
 /// One round trip. Of all or, where the session does not hold all of them, `lost`.
-[[nodiscard]] released release(connection& on, sql::names keys) noexcept;
+[[nodiscard]] released release(connection& on, std::span<const std::string> keys) noexcept;
 
 /// Proves, after an answer that was not "all", that this server connection holds none of the keys: by releasing what it holds,
 /// else by ending the session. False: the session has ended, and connection::error() says why.
-[[nodiscard]] bool prove_none_held(connection& on, sql::names keys, unsigned long id) noexcept;
+[[nodiscard]] bool prove_none_held(connection& on, std::span<const std::string> keys, unsigned long id) noexcept;
 
 }  // namespace dlock::mysql::statement

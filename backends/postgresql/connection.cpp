@@ -202,7 +202,7 @@ int connection::any_backend_pid() {
     return 0;
 }
 
-int connection::backend_pid() {
+int connection::checked_backend_pid() {
     (void)any_backend_pid();
     if (!may_unlock_) {
         server_pid_ = 0;  // ask again next time
@@ -216,6 +216,7 @@ int connection::backend_pid() {
                          "hold the same lock: use transaction_lock, or connect to the server directly, or, if the pooler gives each "
                          "session a server connection of its own (pool_mode = session), call postgresql::assume_session_pooling()"};
     }
+    serves_sessions_ = true;
     return server_pid_;
 }
 

@@ -127,7 +127,7 @@ public:
 
     /// The pid that must answer a session-level statement. The first call asks the server.
     /// \throws lock_error  unsupported: a pooler or a replica
-    [[nodiscard]] int backend_pid();
+    [[nodiscard]] int backend_pid() { return serves_sessions_ ? server_pid_ : checked_backend_pid(); }
     /// As above, for transaction-level statements: any backend will do (0), but not a replica's.
     [[nodiscard]] int any_backend_pid();
     void assume_session_pooling();
@@ -207,6 +207,7 @@ private:
     void send_pending() noexcept;
     std::vector<postgresql::key> keys_of(std::uint64_t serial);
     void preflight();
+    int checked_backend_pid();
 
     struct hash {
         std::size_t operator()(const postgresql::key& key) const noexcept {
@@ -221,6 +222,7 @@ private:
     soci_support::own_socket socket_;
     bool always_kept_ = false;
     int server_pid_ = 0;  ///< 0 before the preflight
+    bool serves_sessions_ = false;  ///< that backend was found to be fit for session-level locks
     bool in_recovery_ = false;
     const char* locks_nothing_ = nullptr;  ///< why, on a server whose locks exclude nobody
     bool session_pooling_ = false;

@@ -219,6 +219,7 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
     if (on.handle() == nullptr) return released::lost;
     const auto status = PQtransactionStatus(on.handle());
     if (status == PQTRANS_INERROR || status == PQTRANS_ACTIVE || PQpipelineStatus(on.handle()) != PQ_PIPELINE_OFF) return released::pending;
+    const connection::own_statements quiet{on};
     const prepared statement{operation::release, m, key.space};
     const auto as_text = [&] { return execute(on, releasing(on, statement.text, key).c_str(), awaited_release); };
     // Inside a transaction a statement that is not prepared after all would abort it, so there the text itself is sent.

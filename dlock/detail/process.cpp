@@ -10,15 +10,17 @@
 #include <unistd.h>
 
 namespace dlock::detail {
-namespace {
 
 using number = std::atomic<std::uint64_t>;
 
-number last = 0;              ///< a child inherits it
-number without_page = 0;      ///< where there is no memory for a page
-std::atomic<number*> cell = nullptr;  ///< its number is 0 after a fork
+constinit std::atomic<number*> process_cell = nullptr;
 
-void clear() noexcept { cell.load()->store(0); }
+namespace {
+
+number last = 0;          ///< a child inherits it
+number without_page = 0;  ///< where there is no memory for a page
+
+void clear() noexcept { process_cell.load()->store(0); }
 
 /// The kernel clears the page in every new process, however that is made; the handler stands in for kernels before 4.14.
 /// https://man7.org/linux/man-pages/man2/madvise.2.html (MADV_WIPEONFORK)
@@ -31,7 +33,7 @@ number& make_cell() noexcept {
         made = ::new (page) number{0};
     }
     number* other = nullptr;
-    if (cell.compare_exchange_strong(other, made)) {
+    if (process_cell.compare_exchange_strong(other, made)) {
         (void)::pthread_atfork(nullptr, nullptr, clear);
         return *made;
     }
@@ -61,8 +63,8 @@ void leave_to_parent(void* object) noexcept {
     while (node != nullptr && !all_left.compare_exchange_weak(node->next, node)) {}
 }
 
-std::uint64_t process_number() noexcept {
-    number* here = cell.load(std::memory_order_acquire);
+std::uint64_t new_process_number() noexcept {
+    number* here = process_cell.load(std::memory_order_acquire);
     if (here == nullptr) here = &make_cell();
     const auto known = here->load(std::memory_order_relaxed);
     return known != 0 ? known : count(*here);

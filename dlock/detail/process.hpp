@@ -5,14 +5,23 @@
 // share in what the parent has locked: an object that remembers where it was made can tell.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <utility>
 
 namespace dlock::detail {
 
-/// A number that differs from that of every process this one descends from. Costs two loads, unlike getpid(). Sees forks that
-/// run no pthread_atfork handlers, too. Any thread.
-[[nodiscard]] std::uint64_t process_number() noexcept;
+/// Where this process keeps its number: null before the first use, and 0 there after a fork.
+extern constinit std::atomic<std::atomic<std::uint64_t>*> process_cell;
+[[nodiscard]] std::uint64_t new_process_number() noexcept;
+
+/// A number that differs from that of every process this one descends from. Costs two loads, unlike getpid(), on the path of
+/// every call. Sees forks that run no pthread_atfork handlers, too. Any thread.
+[[nodiscard]] inline std::uint64_t process_number() noexcept {
+    const auto* const cell = process_cell.load(std::memory_order_acquire);
+    const auto known = cell != nullptr ? cell->load(std::memory_order_relaxed) : 0;
+    return known != 0 ? known : new_process_number();
+}
 
 /// The process in which an object was made.
 class birthplace {

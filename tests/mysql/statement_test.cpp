@@ -27,35 +27,35 @@ using namespace std::chrono_literals;
 // --- text
 
 static_assert(sql::acquire_if(17, "user/001", 250ms).view() ==
-              "SELECT IF(CONNECTION_ID()=17,GET_LOCK(_utf8mb4'user/001',0.250),2) granted,CONNECTION_ID() id LIMIT 1");
-static_assert(sql::acquire("user/001", 1h).view() == "SELECT GET_LOCK(_utf8mb4'user/001',3600) granted,CONNECTION_ID() id LIMIT 1");
-static_assert(sql::acquire("k", 0ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0) granted,CONNECTION_ID() id LIMIT 1");
-static_assert(sql::acquire("k", 1ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.001) granted,CONNECTION_ID() id LIMIT 1");
-static_assert(sql::acquire("k", 20ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.020) granted,CONNECTION_ID() id LIMIT 1");
-static_assert(sql::acquire("k", 12'345ms).view() == "SELECT GET_LOCK(_utf8mb4'k',12.345) granted,CONNECTION_ID() id LIMIT 1");
+              "SELECT IF(CONNECTION_ID()=17,GET_LOCK(_utf8mb4'user/001',0.250),2),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire("user/001", 1h).view() == "SELECT GET_LOCK(_utf8mb4'user/001',3600),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire("k", 0ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire("k", 1ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.001),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire("k", 20ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.020),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire("k", 12'345ms).view() == "SELECT GET_LOCK(_utf8mb4'k',12.345),CONNECTION_ID() LIMIT 1");
 static_assert(sql::acquire_fenced_if(17, "user/001", 250ms).view() ==
-              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK(_utf8mb4'user/001',0.250),0,CAST(UUID_SHORT() AS BINARY)),0) granted,CONNECTION_ID() id LIMIT 1");
+              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK(_utf8mb4'user/001',0.250),0,CAST(UUID_SHORT() AS BINARY)),0),CONNECTION_ID() LIMIT 1");
 static_assert(sql::acquire_fenced("user/001", 1h).view() ==
-              "SELECT ELT(1+GET_LOCK(_utf8mb4'user/001',3600),0,CAST(UUID_SHORT() AS BINARY)) granted,CONNECTION_ID() id LIMIT 1");
+              "SELECT ELT(1+GET_LOCK(_utf8mb4'user/001',3600),0,CAST(UUID_SHORT() AS BINARY)),CONNECTION_ID() LIMIT 1");
 static_assert(sql::can_fence == "SELECT IFNULL(FROM_UNIXTIME((UUID_SHORT()>>24)&4294967295)<>SYSDATE(),1) LIMIT 1");
 static_assert(sql::acquire_in_transaction("@@tx_isolation", 0, "k", 250ms, false).view() ==
-              "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,GET_LOCK(_utf8mb4'k',0.250)) granted,"
-              "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
+              "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,GET_LOCK(_utf8mb4'k',0.250)),"
+              "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) LIMIT 1");
 static_assert(sql::acquire_in_transaction("@@tx_isolation", 17, "k", 1h, false).view() ==
-              "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,GET_LOCK(_utf8mb4'k',3600),2)) granted,"
-              "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
+              "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,GET_LOCK(_utf8mb4'k',3600),2)),"
+              "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) LIMIT 1");
 static_assert(sql::acquire_in_transaction("@@transaction_isolation", 17, "k", 0ms, true).view() ==
               "SELECT IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,"
-              "ELT(1+GET_LOCK(_utf8mb4'k',0),0,CAST(UUID_SHORT() AS BINARY)),0)) granted,"
-              "IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
-static_assert(sql::release_if(17, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK(_utf8mb4'k'),NULL) released LIMIT 1");
-static_assert(sql::release("k").view() == "SELECT RELEASE_LOCK(_utf8mb4'k') released LIMIT 1");
+              "ELT(1+GET_LOCK(_utf8mb4'k',0),0,CAST(UUID_SHORT() AS BINARY)),0)),"
+              "IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) LIMIT 1");
+static_assert(sql::release_if(17, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK(_utf8mb4'k'),NULL) LIMIT 1");
+static_assert(sql::release("k").view() == "SELECT RELEASE_LOCK(_utf8mb4'k') LIMIT 1");
 static_assert(sql::release_ghost(17, "k").view() ==
-              "SELECT IF(CONNECTION_ID()=17 AND IS_USED_LOCK(_utf8mb4'k')=17,RELEASE_LOCK(_utf8mb4'k'),0) released LIMIT 1");
+              "SELECT IF(CONNECTION_ID()=17 AND IS_USED_LOCK(_utf8mb4'k')=17,RELEASE_LOCK(_utf8mb4'k'),0) LIMIT 1");
 static_assert(sql::holders("k").view() ==
               "SELECT held.id,CAST(p.user AS BINARY),CAST(p.host AS BINARY) FROM (SELECT IS_USED_LOCK(_utf8mb4'k') AS id) AS held "
               "LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL LIMIT 1");
-static_assert(sql::holder_id("k").view() == "SELECT IS_USED_LOCK(_utf8mb4'k') holder LIMIT 1");
+static_assert(sql::holder_id("k").view() == "SELECT IS_USED_LOCK(_utf8mb4'k') LIMIT 1");
 static_assert(sql::set_label(17, "night").view() == "SET @dlock_label=IF(CONNECTION_ID()=17,X'6e69676874',CAST(@dlock_label AS BINARY))");
 static_assert(sql::set_label(17, "").view() == "SET @dlock_label=IF(CONNECTION_ID()=17,NULL,CAST(@dlock_label AS BINARY))");
 static_assert(sql::processes == "SHOW PROCESSLIST");
@@ -68,8 +68,11 @@ constexpr bool quoted(std::string_view name) { return sql::name{name}.plain(); }
 static_assert(quoted("AZaz09 -./:_"));
 static_assert(!quoted("it's") && !quoted("a\\b") && !quoted("\"") && !quoted("`") && !quoted("%") && !quoted("é") &&
               !quoted("a\nb"));
-static_assert(sql::release("it's").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'69742773') released LIMIT 1");
-static_assert(sql::release("\xc3\xa9\xff").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'c3a9ff') released LIMIT 1");
+static_assert(sql::release({"k", true}).view() == "SELECT RELEASE_LOCK(N'k') LIMIT 1");
+static_assert(server{true, 101119}.literal("k").national && !server{false, 90000}.literal("k").national);
+static_assert(sql::release({"it's", true}).view() == sql::release("it's").view());
+static_assert(sql::release("it's").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'69742773') LIMIT 1");
+static_assert(sql::release("\xc3\xa9\xff").view() == "SELECT RELEASE_LOCK(_utf8mb4 X'c3a9ff') LIMIT 1");
 
 TEST(Statement, AsksForTheLabelsOfSessions) {
     sql::text text;
@@ -83,7 +86,7 @@ TEST(Statement, AsksForTheLabelsOfSessions) {
 TEST(Statement, HasRoomForTheLongestName) {
     const std::string longest(192, '%');
     const auto text = sql::release_ghost(std::numeric_limits<unsigned long>::max(), longest);
-    EXPECT_TRUE(text.view().ends_with("'),0) released LIMIT 1"));
+    EXPECT_TRUE(text.view().ends_with("'),0) LIMIT 1"));
     EXPECT_LT(text.view().size(), 1024U);
 }
 
@@ -91,22 +94,22 @@ TEST(Statement, HasRoomForTheLongestName) {
 
 TEST(SetStatement, AsksForTheLocksFromLeftToRight) {
     const std::vector<std::string> keys{"a", "it's"};
-    EXPECT_EQ(sql::acquire_all(0, keys, 1h, false, sql::unit::millisecond).view(),
+    EXPECT_EQ(sql::acquire_all(0, {keys}, 1h, false, sql::unit::millisecond).view(),
               "SELECT IF(CASE WHEN GET_LOCK(_utf8mb4'a',3600) IS NOT TRUE THEN 0"
               " WHEN GET_LOCK(_utf8mb4 X'69742773',3600) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
-    EXPECT_EQ(sql::acquire_all(17, keys, 0ms, true, sql::unit::millisecond).view(),
+    EXPECT_EQ(sql::acquire_all(17, {keys}, 0ms, true, sql::unit::millisecond).view(),
               "SELECT IF(CONNECTION_ID()=17,IF(CASE WHEN GET_LOCK(_utf8mb4'a',0) IS NOT TRUE THEN 0"
               " WHEN GET_LOCK(_utf8mb4 X'69742773',0) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)),3) granted,CONNECTION_ID() id LIMIT 1");
 }
 
 TEST(SetStatement, GivesEachWhatIsLeftOfTheLimit) {
     const std::vector<std::string> keys{"a", "b"};
-    EXPECT_EQ(sql::acquire_all(0, keys, 250ms, true, sql::unit::millisecond).view(),
+    EXPECT_EQ(sql::acquire_all(0, {keys}, 250ms, true, sql::unit::millisecond).view(),
               "SELECT IF(CASE WHEN GET_LOCK(_utf8mb4'a',0.250) IS NOT TRUE THEN 0"
               " WHEN GET_LOCK(_utf8mb4'b',IF(0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6)) BETWEEN 0 AND 0.250,"
               "(0.250-0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))),0)) IS NOT TRUE"
               " THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
-    EXPECT_EQ(sql::acquire_all(0, keys, 5s, true, sql::unit::second).view(),
+    EXPECT_EQ(sql::acquire_all(0, {keys}, 5s, true, sql::unit::second).view(),
               "SELECT IF(CASE WHEN GET_LOCK(_utf8mb4'a',5) IS NOT TRUE THEN 0"
               " WHEN GET_LOCK(_utf8mb4'b',IF(0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6)) BETWEEN 0 AND 5,"
               "FLOOR(5-0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))),0)) IS NOT TRUE"
@@ -115,21 +118,22 @@ TEST(SetStatement, GivesEachWhatIsLeftOfTheLimit) {
 
 TEST(SetStatement, ReleasesEachAndTellsWhetherAllWereHeld) {
     const std::vector<std::string> keys{"a", "b"};
-    EXPECT_EQ(sql::release_all(0, keys).view(),
+    EXPECT_EQ(sql::release_all(0, {keys}).view(),
               "SELECT LEAST(1,IFNULL(RELEASE_LOCK(_utf8mb4'a'),0),IFNULL(RELEASE_LOCK(_utf8mb4'b'),0)) released LIMIT 1");
-    EXPECT_EQ(sql::release_all(17, keys).view(),
+    EXPECT_EQ(sql::release_all(17, {keys}).view(),
               "SELECT IF(CONNECTION_ID()=17,LEAST(1,IFNULL(RELEASE_LOCK(_utf8mb4'a'),0),IFNULL(RELEASE_LOCK(_utf8mb4'b'),0)),NULL) released LIMIT 1");
-    EXPECT_EQ(sql::release_ghosts(17, keys).view(),
+    EXPECT_EQ(sql::release_ghosts(17, {keys}).view(),
               "SELECT IF(CONNECTION_ID()=17,LEAST(1,IF(IS_USED_LOCK(_utf8mb4'a')=17,IFNULL(RELEASE_LOCK(_utf8mb4'a'),0),1),"
               "IF(IS_USED_LOCK(_utf8mb4'b')=17,IFNULL(RELEASE_LOCK(_utf8mb4'b'),0),1)),1) released LIMIT 1");
-    EXPECT_EQ(sql::holders_of_any(keys).view(), "SELECT CONCAT_WS(_utf8mb4',',IS_USED_LOCK(_utf8mb4'a'),IS_USED_LOCK(_utf8mb4'b')) holders LIMIT 1");
+    EXPECT_EQ(sql::release_all(0, {keys, true}).view(), "SELECT LEAST(1,IFNULL(RELEASE_LOCK(N'a'),0),IFNULL(RELEASE_LOCK(N'b'),0)) released LIMIT 1");
+    EXPECT_EQ(sql::holders_of_any({keys}).view(), "SELECT CONCAT_WS(_utf8mb4',',IS_USED_LOCK(_utf8mb4'a'),IS_USED_LOCK(_utf8mb4'b')) holders LIMIT 1");
     EXPECT_EQ(sql::connections("17,18").view(),
               "SELECT id,CAST(user AS BINARY),CAST(host AS BINARY) FROM information_schema.processlist WHERE id IN (17,18) LIMIT 1000000");
 }
 
 TEST(SetStatement, InATransactionLocksNothingThatCouldBeReadStale) {
     const std::vector<std::string> keys{"a"};
-    EXPECT_EQ(sql::acquire_all(17, keys, 0ms, true, sql::unit::millisecond, "@@tx_isolation").view(),
+    EXPECT_EQ(sql::acquire_all(17, {keys}, 0ms, true, sql::unit::millisecond, "@@tx_isolation").view(),
               "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,IF(CASE WHEN GET_LOCK(_utf8mb4'a',0) IS NOT TRUE THEN 0"
               " ELSE 1 END,1,2*SLEEP(0.00002)),3)) granted,IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
 }
