@@ -154,6 +154,7 @@ bool connection::still_serves(soci::session& session) noexcept {
 }
 
 void connection::sever(const char* why) noexcept {
+    if (!is_here()) return;
     // The watch's duplicate, where there is one: it keeps the connection open when the driver has closed its own descriptor.
     if (const int socket = watch_ ? watch_->socket() : static_cast<int>(mysql_get_socket(handle_)); socket != MARIADB_INVALID_SOCKET) ::shutdown(socket, SHUT_RDWR);
     lose_all();

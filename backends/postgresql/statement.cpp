@@ -168,26 +168,27 @@ written releasing(const connection& on, const char* sql, const postgresql::key& 
 
 result acquire(connection& on, const request& what) {
     const connection::own_statements quiet{on};
-    const auto& [key, m, where, pid, limit, override_lock_timeout, fence] = what;
     constexpr std::chrono::milliseconds for_ever{0}, not_at_all{0};
+    const auto& limit = what.limit;
     auto until = limit == for_ever ? on.waiting() : on.waiting(limit.value_or(not_at_all));
     if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) {
-        const auto run = [&, m = m, &key = key, fence = fence](operation o, const char* lock_timeout) {  // clang 14 captures no bindings
-            return run_prepared(on, {o, m, key.space}, key, lock_timeout, fence, until, awaited_lock);
+        const auto run = [&](operation o, const char* lock_timeout) {
+            return run_prepared(on, {o, what.mode, what.key.space}, what.key, lock_timeout, what.fence, until, awaited_lock);
         };
-        const bool fenced = fence != nullptr;
+        const bool fenced = what.fence != nullptr;
         if (!limit) return run(fenced ? operation::try_fenced : operation::try_acquire, nullptr);
-        if (!override_lock_timeout && !fenced) return run(operation::acquire, nullptr);
+        if (!what.override_lock_timeout && !fenced) return run(operation::acquire, nullptr);
         return run(fenced ? operation::until_fenced : operation::acquire_until, text_of{limit->count()}.c_str());
     }
-    const bool outlives_savepoint = where == scope::session;
-    const char* const sql = outlives_savepoint
-                                ? limit ? sql::until_in_transaction.at(m, key.space) : sql::try_in_transaction.at(m, key.space)
-                            : limit ? sql::until_for_transaction.at(m, key.space)
-                                    : sql::try_for_transaction.at(m, key.space);
+    const bool outlives_savepoint = what.scope == scope::session;
+    const auto text_in = [&](const auto& of) { return of.at(what.mode, what.key.space); };
+    const char* const sql = outlives_savepoint ? limit ? text_in(sql::until_in_transaction) : text_in(sql::try_in_transaction)
+                            : limit            ? text_in(sql::until_for_transaction)
+                                               : text_in(sql::try_for_transaction);
     written text;
     text.append(sql::savepoint)
-        .append(sql, '1', {text_of{key.bits}.c_str(), text_of{limit.value_or(std::chrono::milliseconds{0}).count()}.c_str(), text_of{pid}.c_str()})
+        .append(sql, '1',
+                {text_of{what.key.bits}.c_str(), text_of{limit.value_or(std::chrono::milliseconds{0}).count()}.c_str(), text_of{what.backend_pid}.c_str()})
         .append(outlives_savepoint ? sql::keep_lock_only : sql::keep_all);
     if (PQsendQuery(on.handle(), text.c_str()) == 0) return result{};
     return await_answer(on, until, awaited_lock);
