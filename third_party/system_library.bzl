@@ -37,6 +37,9 @@ def _system_library_impl(ctx):
         if not ctx.path(root + "/" + header).exists:
             _missing(ctx, "<%s>" % header, [root], ctx.attr.apt)
         ctx.symlink(root + "/" + header, "include/" + header)
+    for header in ctx.attr.headers_of_some:
+        if ctx.path(root + "/" + header).exists:
+            ctx.symlink(root + "/" + header, "include/" + header)
 
     for header, apt in ctx.attr.also_needs.items():
         if not _find(ctx, prefixes, header)[0]:
@@ -61,6 +64,7 @@ system_library = repository_rule(
         "apt": attr.string(mandatory = True, doc = "the package to name when something is missing"),
         "build_file": attr.label(mandatory = True, allow_single_file = True),
         "headers": attr.string_list(mandatory = True, doc = "files or folders; the first one is the probe"),
+        "headers_of_some": attr.string_list(doc = "files that only some versions have"),
         "include_dirs": attr.string_list(default = ["/include"]),
         "libs": attr.string_list(doc = "libraries the build file links, without lib and .so"),
         "also_needs": attr.string_dict(doc = "header to package: what these headers include but their package forgets"),
@@ -80,7 +84,8 @@ LIBRARIES = {
     "libpq": dict(
         apt = "libpq-dev",
         build_file = Label("//third_party:libpq.BUILD"),
-        headers = ["libpq-fe.h", "libpq-events.h", "libpq", "pg_config_ext.h", "postgres_ext.h"],
+        headers = ["libpq-fe.h", "libpq-events.h", "libpq", "postgres_ext.h"],
+        headers_of_some = ["pg_config_ext.h"],  # until 17
         include_dirs = ["/include/postgresql", "/include"],
         libs = ["pq"],
     ),
