@@ -8,12 +8,12 @@
 #include <cerrno>
 
 #include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <dlock/soci/native.hpp>
 #include <dlock/soci/standard_descriptors.hpp>
 #include <dlock/sqlite/error.hpp>
 #include <dlock/sqlite/sql.hpp>
+#include <dlock/sqlite/sqlite_api.hpp>
 
 namespace dlock::sqlite {
 namespace {

@@ -11,11 +11,10 @@
 #include <string>
 #include <system_error>
 
-#include <soci/sqlite3/soci-sqlite3.h>
-
 #include <dlock/soci/standard_descriptors.hpp>
 #include <dlock/sqlite/access.hpp>
 #include <dlock/sqlite/error.hpp>
+#include <dlock/sqlite/sqlite_api.hpp>
 
 namespace dlock::sqlite {
 namespace {

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include <soci/sqlite3/soci-sqlite3.h>
+#include <dlock/sqlite/sqlite_api.hpp>
 
 namespace dlock::sqlite {
 namespace {

@@ -5,12 +5,11 @@
 #include <chrono>
 #include <cstdint>
 
-#include <soci/sqlite3/soci-sqlite3.h>
-
 #include <dlock/error.hpp>
 #include <dlock/sqlite/draft.hpp>
 #include <dlock/sqlite/size_signal.hpp>
 #include <dlock/sqlite/sql.hpp>
+#include <dlock/sqlite/sqlite_api.hpp>
 #include <dlock/sqlite/vfs.hpp>
 
 namespace dlock::sqlite {

@@ -11,10 +11,10 @@
 #include <system_error>
 
 #include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <dlock/error.hpp>
 #include <dlock/soci/native.hpp>
+#include <dlock/sqlite/sqlite_api.hpp>
 
 namespace dlock::sqlite {
 namespace {

@@ -5,12 +5,11 @@
 #include <cerrno>
 #include <string>
 
-#include <soci/sqlite3/soci-sqlite3.h>
-
 #include <dlock/error.hpp>
 #include <dlock/sqlite/draft.hpp>
 #include <dlock/sqlite/error.hpp>
 #include <dlock/sqlite/sql.hpp>
+#include <dlock/sqlite/sqlite_api.hpp>
 #include <dlock/sqlite/vfs.hpp>
 
 namespace dlock::sqlite {

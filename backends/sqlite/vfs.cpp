@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <new>
 
-#include <soci/sqlite3/soci-sqlite3.h>
+#include <dlock/sqlite/sqlite_api.hpp>
 
 namespace dlock::sqlite {
 namespace {
