@@ -67,7 +67,7 @@ std::string all_it_says(const std::exception& error) {
 struct on_postgresql {
     static constexpr const char* name = "PostgreSQL";
     static constexpr const char *wrong_password = "28P01", *no_database = "3D000", *refused = "Connection refused";
-    static constexpr const char *scheme = "postgresql", *socket = "host", *variable = "PGPASSWORD";
+    static constexpr const char *scheme = "postgresql", *variable = "PGPASSWORD";
     static constexpr const char* end_all = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'bob'";
     using manager = postgresql::lock_manager;
     using managed_lock = postgresql::managed_lock;
@@ -96,7 +96,7 @@ struct on_postgresql {
 struct on_mariadb {
     static constexpr const char* name = "MariaDB";
     static constexpr const char *wrong_password = "1045", *no_database = "1049", *refused = "nobody answers";
-    static constexpr const char *scheme = "mysql", *socket = "unix_socket", *variable = "MYSQL_PWD";
+    static constexpr const char *scheme = "mysql", *variable = "MYSQL_PWD";
     using manager = mysql::lock_manager;
     using managed_lock = mysql::managed_lock;
     using leased_lock = mysql::leased_lock;

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <dlock/sqlite.hpp>
+#include <dlock/sqlite/sqlite_api.hpp>
 
 #include "tests/sqlite/support.hpp"
 #include "tests/support/expect.hpp"

@@ -17,9 +17,9 @@
 
 #include <gmock/gmock.h>
 #include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <dlock/sqlite.hpp>
+#include <dlock/sqlite/sqlite_api.hpp>
 
 #include "tests/sqlite/support.hpp"
 #include "tests/support/expect.hpp"

@@ -28,10 +28,10 @@
 #include <thread>
 
 #include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <dlock/sqlite.hpp>
 #include <dlock/sqlite/queues.hpp>
+#include <dlock/sqlite/sqlite_api.hpp>
 
 #include "tests/support/expect.hpp"
 

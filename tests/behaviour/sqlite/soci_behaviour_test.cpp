@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// What backends/sqlite relies on, asked of SOCI's SQLite backend. (Its header includes <sqlite3.h> in a namespace of its
-// own, so these are apart from the others.)
+// What backends/sqlite relies on, asked of SOCI's SQLite backend. (Its header has SQLite's functions in a namespace of its
+// own, so these are apart from the others; where SOCI 4.1 declares none, here they are.)
+#include <cstdarg>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
@@ -10,6 +11,10 @@
 
 #include <gtest/gtest.h>
 #include <soci/soci.h>
+
+namespace sqlite_api {
+#include <sqlite3.h>
+}
 #include <soci/sqlite3/soci-sqlite3.h>
 
 namespace {
