@@ -30,7 +30,12 @@ const arrows allowed{
     {"//dlock", {"@boost.hana//"}},
 };
 
-std::string package(std::string_view label) { return std::string{label.substr(0, label.find(':'))}; }
+/// Under bzlmod a repository of an extension has a canonical name, which ends with its own: @@_main~system_libraries~soci.
+std::string package(std::string_view label) {
+    label = label.substr(0, label.find(':'));
+    if (!label.starts_with("@@")) return std::string{label};
+    return '@' + std::string{label.substr(label.find_last_of("~+@", label.find("//")) + 1)};
+}
 
 /// Lines of the form   "//a:x" -> "//b:y"   without the arrows inside a package and those that others' packages have.
 arrows read_graph(const char* path) {
