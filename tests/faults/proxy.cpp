@@ -56,6 +56,7 @@ bool forward(int from, int to) {
 /// One client and its server connection; -1: that side is over.
 struct proxy::relay {
     int client, server;
+    bool keeps_answers = false, ends_at_a_word = false;
 
     relay(int to_client, int to_server) : client{to_client}, server{to_server} {}
     relay(const relay&) = delete;
@@ -117,6 +118,16 @@ void proxy::serve() {
                 case order::say:
                     for (const auto& each : relays) (void)send_all(each.client, words_);
                     break;
+                case order::keep_answers:
+                    for (auto& each : relays) each.keeps_answers = true;
+                    break;
+                case order::say_last_answers:
+                    for (auto& each : relays) {
+                        if (!each.keeps_answers) continue;
+                        each.ends_at_a_word = true;
+                        (void)forward(each.server, each.client);
+                    }
+                    break;
                 case order::ignore: ignoring_ = true; break;
                 case order::turn_away: closed_ = true; break;
             }
@@ -126,13 +137,13 @@ void proxy::serve() {
         std::vector<pollfd> sources{{ignoring_ ? -1 : listener_, POLLIN, 0}};
         for (const auto& each : relays) {
             const bool whole = each.server != -1;
-            sources.insert(sources.end(), {{whole ? each.client : -1, POLLIN, 0}, {each.server, POLLIN, 0}});
+            sources.insert(sources.end(), {{whole ? each.client : -1, POLLIN, 0}, {each.keeps_answers ? -1 : each.server, POLLIN, 0}});
         }
         constexpr int look_again_ms = 2;  // for an order
         ::poll(sources.data(), sources.size(), look_again_ms);
         std::size_t at = 1;
         for (auto each = relays.begin(); each != relays.end(); at += 2) {
-            bool alive = sources[at].revents == 0 || forward(each->client, each->server);
+            bool alive = sources[at].revents == 0 || (!each->ends_at_a_word && forward(each->client, each->server));
             alive = alive && (sources[at + 1].revents == 0 || forward(each->server, each->client));
             each = alive ? std::next(each) : relays.erase(each);
         }

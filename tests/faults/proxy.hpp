@@ -33,6 +33,10 @@ public:
         obey(order::say);
     }
 
+    /// What the servers of these connections say is kept back, until it is said; at the client's next word the connection ends.
+    void keep_answers() { obey(order::keep_answers); }
+    void say_last_answers() { obey(order::say_last_answers); }
+
     /// Who connects from now on is heard, and nothing of it reaches the server.
     void ignore_newcomers() { obey(order::ignore); }
     [[nodiscard]] bool has_newcomers() const;
@@ -43,7 +47,7 @@ public:
 
 private:
     struct relay;
-    enum class order { none, reset, forsake, say, ignore, turn_away };
+    enum class order { none, reset, forsake, say, keep_answers, say_last_answers, ignore, turn_away };
 
     void obey(order what);
     void serve();

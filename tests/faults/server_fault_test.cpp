@@ -218,6 +218,21 @@ TEST_P(ServerFault, AGrantBeforeAStopRequestThatDoesNotGetThroughIsLostWithTheSe
     EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "something was left";
 }
 
+TEST_P(ServerFault, AGrantBehindAStopRequestThatCannotBeGivenBackIsALoss) {
+    near_.lock.lock();
+    std::stop_source stop;
+    auto reason = std::async(std::launch::async, [&] { return reason_of([&] { far_.lock.lock(stop.get_token()); }); });
+    await_waiter();
+    between_.keep_answers();
+    near_.lock.unlock();
+    await([this] { return !near_.lock.try_lock() || (near_.lock.unlock(), false); }, "the server grants it");
+    stop.request_stop();
+    between_.say_last_answers();
+    EXPECT_EQ(reason.get(), errc::lost);
+    EXPECT_FALSE(far_.lock.owns_lock());
+    EXPECT_TRUE(near_.lock.try_lock_for(soon)) << "something was left";
+}
+
 TEST_P(ServerFault, AResetWhileItWaitsIsALossAndLeavesNothing) {
     near_.lock.lock();
     auto reason = waits(far_);
