@@ -227,6 +227,8 @@ MUTANTS = [
     Mutant("cancel that comes too late keeps the grant, postgresql", POSTGRESQL_GHOSTS, "GhostLock.Cancel",
            [(POSTGRESQL, "not the caller\n            if (advisory::release(session, what.key, what.mode, taken) == released::lost) throw on->end();", "\n            (void)session;")]),
 
+    Mutant("a loss behind a stop request is called a cancel, postgresql", SERVER_FAULT, "*CannotBeGivenBack*PostgreSql",
+           [(POSTGRESQL, "not the caller\n            if (advisory::release(session, what.key, what.mode, taken) == released::lost) throw on->end();", "\n            (void)advisory::release(session, what.key, what.mode, taken);")]),
     Mutant("a cancelled unlock is called a loss, postgresql", POSTGRESQL_TEST, "PostgreSQL.AnUnlockThatIsCancelled*",
            [("backends/postgresql/statement.cpp", "(again && !answer.is_null(0))", "(again && answer.is_true(0))")]),
 

@@ -302,7 +302,7 @@ TYPED_TEST(Program, ASmallDefaultStackIsNoneOfItsThreadsBusiness) {
     EXPECT_EQ(in_child([&] {
                   pthread_attr_t small;
                   ::pthread_attr_init(&small);
-                  ::pthread_attr_setstacksize(&small, std::size_t{PTHREAD_STACK_MIN} * 2);
+                  ::pthread_attr_setstacksize(&small, static_cast<std::size_t>(PTHREAD_STACK_MIN) * 2);
                   if (::pthread_setattr_default_np(&small) != 0) return "cannot be set";
                   soci::session db{this->url}, killer{this->url};
                   typename TypeParam::plain_lock lock{db, "plain"};

@@ -473,7 +473,9 @@ TEST_F(SqliteBehaviour, DatabaseWithoutAFileDoesNotSayWhetherItMoved) {
         EXPECT_EQ(sqlite3_file_control(c.database, "main", SQLITE_FCNTL_HAS_MOVED, &moved), SQLITE_NOTFOUND) << vfs;
     }
     const connection memory{file, SQLITE_OPEN_READWRITE, "memdb"};
-    EXPECT_EQ(sqlite3_db_filename(memory.database, "main"), file) << "then its name could be asked";
+    // 3.40 has the name that it was given, 3.53 none: the first could be taken for a file's.
+    const std::string name = sqlite3_db_filename(memory.database, "main");
+    EXPECT_TRUE(name.empty() || name == file) << name;
 }
 
 TEST_F(SqliteBehaviour, FileWithoutFcntlLocksDoesNotKnowThatItMoved) {
