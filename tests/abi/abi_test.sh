@@ -23,8 +23,8 @@ for archive in $(find -L dlock backends -name '*.a' | sort); do
     touch "$TEST_TMPDIR/none"
     [[ -e $list ]] || list=$TEST_TMPDIR/none
     tests/abi/symbols_of.sh "$archive" >"$TEST_TMPDIR/$library"
-    gone=$(comm -23 "$list" "$TEST_TMPDIR/$library")
-    new=$(comm -13 "$list" "$TEST_TMPDIR/$library")
+    gone=$(comm -23 <(sort "$list") "$TEST_TMPDIR/$library")
+    new=$(comm -13 <(sort "$list") "$TEST_TMPDIR/$library")
     if [[ $gone ]]; then
         printf 'GONE from libdlock_%s, and programs that use it will not start:\n%s\n' "$library" "$gone"
         echo "  Keep it, or raise DLOCK_ABI in CMakeLists.txt if it was in a release, say so in CHANGELOG.md, and update the list."
