@@ -7,6 +7,8 @@
 // Whatever is thrown, nothing new is held: the state was proven at the server, or the session was closed.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <string>
 #include <string_view>
 #include <system_error>

@@ -13,6 +13,8 @@
 //     dlock::any_lock lock = dlock::make_lock(db, "user/001", servers);
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <optional>
 #include <string>
 #include <string_view>

@@ -24,8 +24,14 @@ def _lib_dir(ctx, prefix, lib):
     return None
 
 def _missing(ctx, what, prefixes, apt):
-    fail("@%s: %s was not found below %s.\n    On Debian or Ubuntu: apt-get install %s\n" %
-         (ctx.name, what, ", ".join(prefixes), apt))
+    packages = {apt: True}
+    for spec in LIBRARIES.values():
+        places = [prefix + folder for prefix in prefixes for folder in spec.get("include_dirs", ["/include"])]
+        if not [place for place in places if ctx.path(place + "/" + spec["headers"][0]).exists]:
+            packages[spec["apt"]] = True
+    all = "" if len(packages) == 1 else "    With what else is missing, for all backends: apt-get install %s\n" % " ".join(packages.keys())
+    fail("@%s: %s was not found below %s.\n    On Debian or Ubuntu: apt-get install %s\n%s" %
+         (ctx.name, what, ", ".join(prefixes), apt, all))
 
 def _system_library_impl(ctx):
     prefixes = [p for p in ctx.os.environ.get("DLOCK_PREFIX", "").split(":") if p] or ["/usr/local", "/usr"]

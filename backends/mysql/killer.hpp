@@ -5,6 +5,8 @@
 // https://dev.mysql.com/doc/refman/8.0/en/kill.html
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <memory>
 #include <string>
 #include <string_view>

@@ -29,6 +29,8 @@
 //  - A timeout is a whole number of seconds or has three decimals; never negative (on MySQL: for ever, on MariaDB: NULL).
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <algorithm>
 #include <array>
 #include <charconv>

@@ -6,6 +6,8 @@
 // A server that does not have the functions needs no entry: it says so, and error.hpp has the sentence for it.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <string_view>
 
 namespace dlock::postgresql {

@@ -5,6 +5,8 @@
 // https://www.postgresql.org/docs/current/libpq-notice-processing.html
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <libpq-fe.h>
 
 namespace dlock::postgresql {

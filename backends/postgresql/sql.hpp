@@ -21,6 +21,8 @@
 //    would read stale rows: refused. https://www.postgresql.org/docs/current/transaction-iso.html
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>

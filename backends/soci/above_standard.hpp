@@ -5,6 +5,8 @@
 // one of them. For .cpp files.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 

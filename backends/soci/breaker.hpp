@@ -4,6 +4,8 @@
 // Ends a connection from a thread that does not use it. For .cpp files.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <functional>
 
 namespace dlock::soci_support {

@@ -4,6 +4,8 @@
 // Something that may block for minutes, say a connection to ask a server for something: a thread of its own does it.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <chrono>
 #include <functional>
 #include <memory>

@@ -4,6 +4,8 @@
 // SOCI's classes by name only: including <soci/…> would double the time a user's file takes to compile.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 namespace soci {
 class session;
 class connection_pool;

@@ -4,6 +4,8 @@
 // TCP's own means to notice a peer that has vanished without a word.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <chrono>
 #include <stdexcept>
 

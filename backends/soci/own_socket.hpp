@@ -10,6 +10,8 @@
 // https://www.postgresql.org/docs/current/libpq-connect.html (fork)
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <atomic>
 
 #include <sys/types.h>

@@ -4,6 +4,8 @@
 // A std::shared_ptr in a public header without <memory>, which is an eighth of what including a lock costs.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <cstddef>
 
 namespace dlock::soci_support {

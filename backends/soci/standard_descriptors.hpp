@@ -9,6 +9,8 @@
 // https://www.sqlite.org/compile.html#minimum_file_descriptor
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -4,6 +4,8 @@
 // A stop request as something that poll(2) can wait for.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <chrono>
 #include <optional>
 #include <stop_token>

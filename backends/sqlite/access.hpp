@@ -8,6 +8,8 @@
 // directory from the directory. https://www.sqlite.org/src/doc/trunk/src/os_unix.c (findCreateFileMode)
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <sys/stat.h>
 #include <unistd.h>
 

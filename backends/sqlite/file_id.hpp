@@ -7,6 +7,8 @@
 // it, and with them SQLite's. https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <sys/stat.h>
 
 #include <optional>

@@ -9,6 +9,8 @@
 // https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <atomic>
 #include <utility>
 

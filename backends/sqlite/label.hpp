@@ -9,6 +9,8 @@
 // a label there. Nothing rests on it: without its file a holder is called by its command line.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <sys/types.h>
 
 #include <filesystem>

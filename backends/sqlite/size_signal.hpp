@@ -7,6 +7,8 @@
 // error to give instead. The signal comes to the thread that writes; blocked there, the write fails all the same. https://man7.org/linux/man-pages/man2/setrlimit.2.html
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <csignal>
 #include <ctime>
 

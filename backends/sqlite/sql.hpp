@@ -7,6 +7,8 @@
 // Tables are `main`'s: a temporary one of the same name, made by an extension of the program's, would come first.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 namespace dlock::sqlite::sql {
 
 /// Of a connection that somebody else has had before: see make_ours(). A connection that keeps its locks after a transaction

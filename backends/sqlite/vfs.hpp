@@ -15,6 +15,8 @@
 // And no way makes the file of a key or fence.db: see draft.hpp.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <cstddef>
 
 namespace dlock::sqlite {

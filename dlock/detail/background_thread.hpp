@@ -5,6 +5,8 @@
 // name of its own in a debugger and in top(1), and has a stack that does not depend on a small `ulimit -s`.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <stop_token>
 
 namespace dlock::detail {

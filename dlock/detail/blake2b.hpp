@@ -5,6 +5,8 @@
 // the digest is a parameter of the hash: a shorter digest is another one, not the beginning of a longer one.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <array>
 #include <bit>
 #include <concepts>

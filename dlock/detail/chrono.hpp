@@ -5,6 +5,8 @@
 // would cost; libstdc++ keeps the two apart, as it does for its own <mutex> and <thread>.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #if __has_include(<bits/chrono.h>)
 #include <bits/chrono.h>
 #else

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <cerrno>
 
 namespace dlock::detail {

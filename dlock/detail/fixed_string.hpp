@@ -4,6 +4,8 @@
 // Text as a template argument: namespaces of keys, sentences of concepts, SQL.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <cstddef>
 #include <string_view>
 

@@ -8,6 +8,8 @@
 // key for the next one.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <utility>

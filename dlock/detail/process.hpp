@@ -5,6 +5,8 @@
 // share in what the parent has locked: an object that remembers where it was made can tell.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <atomic>
 #include <cstdint>
 #include <utility>

@@ -5,6 +5,8 @@
 // allocated, all of it can run at compile time. Not for secrets.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <array>
 #include <bit>
 #include <cstddef>

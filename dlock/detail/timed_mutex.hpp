@@ -5,6 +5,8 @@
 // clang 14 do not know.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <chrono>
 #include <condition_variable>
 #include <mutex>

@@ -4,6 +4,8 @@
 // Strict UTF-8 (RFC 3629; Unicode's table 3-7): no overlong form, no surrogate, nothing above U+10FFFF.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <cstddef>
 #include <string_view>
 

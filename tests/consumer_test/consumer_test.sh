@@ -13,4 +13,12 @@ cp -RL . "$scratch/dlock"
 cd "$scratch/dlock/tests/consumer"
 
 # --batch: a server would outlive the test where there is no PID namespace to end it.
-bazel --batch --nohome_rc --output_user_root="$scratch/bazel" run --jobs=2 --nosandbox_debug --noshow_progress //:main
+bazel() { command bazel --batch --nohome_rc --output_user_root="$scratch/bazel" "$1" --jobs=2 --noshow_progress "${@:2}"; }
+
+echo "--- where nothing is installed, all that is missing is named at once"
+said=$(bazel build --repo_env=DLOCK_PREFIX=/nonexistent //:main 2>&1) && { echo "it built without libraries"; exit 1; }
+for package in libboost-dev libpq-dev libmariadb-dev libsoci-dev libsqlite3-dev; do
+    grep --quiet "for all backends: apt-get install .*$package" <<<"$said" || { echo "$said"; echo "no word of $package"; exit 1; }
+done
+
+bazel run //:main

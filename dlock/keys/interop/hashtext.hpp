@@ -6,6 +6,8 @@
 // and a deterministic collation (the default). PostgreSQL does not promise that they stay; they have since 11 and 8.4.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <array>
 #include <bit>
 #include <cstddef>
