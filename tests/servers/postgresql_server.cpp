@@ -100,6 +100,8 @@ std::string postgresql_server::url(std::string_view database) const { return "po
 
 std::string postgresql_server::host() const { return port_ ? "127.0.0.1" : directory().string(); }
 
+fs::path postgresql_server::socket() const { return directory() / (".s.PGSQL." + std::to_string(port())); }
+
 int postgresql_server::port() const { return port_ ? port_->number() : 5432; }
 
 void postgresql_server::stop(shutdown how) { process_.stop(how == shutdown::fast ? SIGINT : SIGQUIT); }

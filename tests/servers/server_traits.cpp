@@ -14,22 +14,68 @@ namespace {
 
 constexpr postgresql postgresqls[] = {
     {.since = 13,
+     .no_schema = "3F000",
+     .cafe = "caf??",
      .unlogged_sequences = {"PostgreSQL has unlogged sequences since 15"},
+     .leases = {"PostgreSQL has idle_session_timeout since 14"},
      .names_its_backups_since_15 = {"PostgreSQL calls it pg_start_backup() before 15"}},
-    {.since = 15, .unlogged_sequences = present, .names_its_backups_since_15 = present},
+    {.since = 14,
+     .no_schema = "3F000",
+     .cafe = "caf??",
+     .unlogged_sequences = {"PostgreSQL has unlogged sequences since 15"},
+     .leases = present,
+     .names_its_backups_since_15 = {"PostgreSQL calls it pg_start_backup() before 15"}},
+    {.since = 15,
+     .no_schema = "3F000",
+     .cafe = "caf??",
+     .unlogged_sequences = present,
+     .leases = present,
+     .names_its_backups_since_15 = present},
+    {.since = 16,
+     .no_schema = "3F000",
+     .cafe = R"(caf\xc3\xa9)",
+     .unlogged_sequences = present,
+     .leases = present,
+     .names_its_backups_since_15 = present},
+    {.since = 18,
+     .no_schema = "42P01",
+     .cafe = R"(caf\xc3\xa9)",
+     .unlogged_sequences = present,
+     .leases = present,
+     .names_its_backups_since_15 = present},
 };
 
-constexpr feature since_57{"MySQL keeps several locks per session since 5.7"};
-constexpr feature in_mariadb{"MariaDB keeps several locks per session since 10.0"};
+constexpr feature several{"this server keeps several locks per session, as MariaDB 10.0 and MySQL 5.7 do first"};
+constexpr feature labels{"this server keeps labels"};
 
 constexpr mysql mysqls[] = {
-    {.is_mariadb = true, .since = 1011, .name = "MariaDB", .one_lock_per_session = in_mariadb, .users = present},
+    {.is_mariadb = true,
+     .since = 1011,
+     .name = "MariaDB",
+     .root = "root@localhost",
+     .status = "information_schema",
+     .killed_wait = "NULL",
+     .empty_name = "NULL",
+     .one_lock_per_session = several,
+     .keeps_no_labels = present},
     {.is_mariadb = false,
      .since = 506,
      .name = "MySQL56",
+     .root = "root@",  // it runs with --skip-grant-tables
+     .status = "information_schema",
+     .killed_wait = "NULL",
+     .empty_name = "NULL",
      .one_lock_per_session = present,
-     .users = {"this MySQL 5.6 runs with --skip-grant-tables"}},
-    {.is_mariadb = false, .since = 900, .name = "MySQL", .one_lock_per_session = since_57, .users = present},
+     .keeps_no_labels = present},
+    {.is_mariadb = false,
+     .since = 900,
+     .name = "MySQL",
+     .root = "root@localhost",
+     .status = "performance_schema",
+     .killed_wait = "ERROR 1317",
+     .empty_name = "ERROR 3057",
+     .one_lock_per_session = several,
+     .keeps_no_labels = labels},
 };
 
 /// The version that the machine's own server has, or 900 of "…/mysql-9": by the name of the server of the matrix.

@@ -18,7 +18,10 @@ inline constexpr feature present{""};
 
 struct postgresql {
     int since;  ///< the row holds for this major version and later ones, up to the next row
+    const char* no_schema;  ///< the SQLSTATE of a sequence whose schema does not exist
+    const char* cafe;       ///< what it makes of the name "café" of an application
     feature unlogged_sequences;
+    feature leases;                      ///< idle_session_timeout, by which leased_lock works
     feature names_its_backups_since_15;  ///< pg_backup_start(), not pg_start_backup()
 };
 
@@ -28,14 +31,39 @@ struct postgresql {
 struct mysql {
     bool is_mariadb;
     int since;                    ///< as above: 1011 is 10.11
-    const char* name;             ///< as cases of tests are called
-    feature one_lock_per_session; ///< GET_LOCK() frees the session's other one, folds names, waits in whole seconds
-    feature users;                ///< knows whom it has let in
+    const char* name;              ///< as cases of tests are called
+    const char* root;              ///< whom it calls the user of the tests when it lists sessions
+    const char* status;            ///< the schema with the tables session_status and global_status
+    const char* killed_wait;       ///< what GET_LOCK() answers after KILL QUERY
+    const char* empty_name;        ///< what GET_LOCK('', 0) answers
+    feature one_lock_per_session;  ///< GET_LOCK() frees the session's other one, folds names, waits in whole seconds
+    feature keeps_no_labels;       ///< has no place for mysql::set_label()
 };
 
 /// The row of the MariaDB, or the genuine MySQL, that this test runs on.
 [[nodiscard]] const mysql& of_mariadb();
 [[nodiscard]] const mysql& of_mysql();
+
+/// What stands between a program and its server. A feature that is lacking by a fault of the library's, not by the proxy's
+/// nature, says "issue 13" and its sentence there: its test expects the fault, and turns red with the mend.
+struct proxy {
+    const char* name;
+    bool wants_a_promise;  ///< assume_session_pooling(), without which session locks are refused
+    feature keeps_sessions;
+    feature leases;
+    bool refused_as_lost;            ///< instead of as unsupported
+    bool refusal_names_the_promise;
+};
+
+inline constexpr feature takes_no_promise{
+    "issue 13: leased_lock takes only a URL, so its refusal behind a session pooler names a way out that it does not offer"};
+
+inline constexpr proxy pgbouncer_session{"PgBouncerSession", true, present, takes_no_promise, false, true};
+inline constexpr proxy pgbouncer_transaction{"PgBouncerTransaction", true, {"in transaction mode sessions are shared"}, takes_no_promise, false, true};
+inline constexpr proxy pgpool{"Pgpool", false, present, present, false, true};
+inline constexpr proxy haproxy{"HAProxy", false, present, present, false, true};
+inline constexpr proxy router_passing{"RouterPassing", false, present, present, false, true};
+inline constexpr proxy router_terminating{"RouterTerminating", true, present, takes_no_promise, true, false};
 
 }  // namespace dlock::testing::server_traits
 
