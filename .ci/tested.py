@@ -32,7 +32,7 @@ def version(program):
     environment = dict(os.environ, LD_LIBRARY_PATH=MYSQL) if program.startswith(MYSQL) else None
     said = subprocess.run([program, "--no-defaults", "--version"], capture_output=True, text=True, env=environment).stdout
     said = said or subprocess.run([program, "--version"], capture_output=True, text=True, env=environment).stdout
-    return re.search(r"\d+\.\d+(\.\d+)?", said).group()
+    return re.search(r"\d+\.\d+(\.\d+)?", said.replace(program, "")).group()
 
 
 def same_case(name):
