@@ -13,6 +13,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <mysql.h>
+#include <soci/mysql/soci-mysql.h>
 #include <sys/socket.h>
 
 #include <dlock/mysql.hpp>
@@ -24,7 +26,6 @@
 #include <dlock/postgresql/lock_manager.hpp>
 #include <dlock/postgresql/multi_lock.hpp>
 
-#include "tests/mysql/client.hpp"
 #include "tests/servers/galera_cluster.hpp"
 #include "tests/servers/haproxy.hpp"
 #include "tests/servers/mysql_router.hpp"
@@ -69,15 +70,19 @@ struct mysql_kind {
 
     static void promise_session_pooling(soci::session& on) { mysql::assume_session_pooling(on); }
     static void prepare(soci::session&) {}
-    static int socket_of(soci::session& of) { return static_cast<int>(mysql_get_socket(raw(of))); }
+    static int socket_of(soci::session& of) {
+        return static_cast<int>(mysql_get_socket(static_cast<soci::mysql_session_backend*>(of.get_backend())->conn_));
+    }
     /// Of the names that the tests use.
     static int held(soci::session& onlooker) {
-        return std::stoi(ask(onlooker, "SELECT (IS_USED_LOCK('j') IS NOT NULL) + (IS_USED_LOCK('k') IS NOT NULL)"));
+        return std::stoi(ask<std::string>(
+            onlooker, "SELECT CAST((IS_USED_LOCK('j') IS NOT NULL) + (IS_USED_LOCK('k') IS NOT NULL) AS CHAR)"));
     }
     static int waiters(soci::session& onlooker) {
-        return std::stoi(ask(onlooker, "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'"));
+        return std::stoi(ask<std::string>(
+            onlooker, "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.processlist WHERE state = 'User lock'"));
     }
-    static void end(soci::session& onlooker, const std::string& session) { (void)ask(onlooker, "KILL " + session); }
+    static void end(soci::session& onlooker, const std::string& session) { onlooker << "KILL " + session; }
 };
 
 // --- the roads
@@ -181,7 +186,7 @@ protected:
         if (Road::traits.wants_a_promise) Road::promise_session_pooling(*session);
         return session;
     }
-    static std::unique_ptr<soci::session> connect() {
+    static auto connect() {
         auto session = Road::pipeline::connect(Road::url());
         if (Road::traits.wants_a_promise) Road::promise_session_pooling(*session);
         return session;
@@ -400,19 +405,19 @@ TYPED_TEST(Proxy, ATransactionsLockIsHeldUntilItsEnd) {
 
 TEST(GaleraCluster, EachNodeRefusesUnlessAllGoToOne) {
     const galera_cluster cluster;
+    const auto said = [](soci::session& by, const std::string& query) { return ask<std::string>(by, "SELECT CAST((" + query + ") AS CHAR)"); };
     soci::session first{cluster.node(0).url()}, second{cluster.node(1).url()}, beside{cluster.node(0).url()};
     first << "CREATE TABLE test.shared (x INTEGER PRIMARY KEY) ENGINE=InnoDB";
-    await([&] { return ask(second, "SELECT COUNT(*) FROM test.shared") == "0"; }, "it is no cluster");
-    EXPECT_EQ(ask(first, "SELECT GET_LOCK('k', 0)"), "1");
-    EXPECT_EQ(ask(second, "SELECT GET_LOCK('k', 0)"), "1") << "so that such a server must be refused";
-    (void)ask(first, "SELECT RELEASE_LOCK('k')");
-    (void)ask(second, "SELECT RELEASE_LOCK('k')");
+    await([&] { return said(second, "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'shared'") == "1"; }, "it is no cluster");
+    EXPECT_EQ(said(first, "GET_LOCK('k', 0)"), "1");
+    EXPECT_EQ(said(second, "GET_LOCK('k', 0)"), "1") << "so that such a server must be refused";
+    for (soci::session* const db : {&first, &second}) EXPECT_EQ(said(*db, "RELEASE_LOCK('k')"), "1");
     for (soci::session* const db : {&first, &second}) {
         mysql::lock mine{*db, "k"};
         const auto error = error_of([&] { mine.lock(); });
         EXPECT_EQ(error.reason(), errc::unsupported);
         EXPECT_NE(std::string{error.what()}.find("accept_local_locks()"), std::string::npos) << error.what();
-        EXPECT_EQ(ask(*db, "SELECT IS_USED_LOCK('k')"), "NULL");
+        EXPECT_EQ(said(*db, "IS_USED_LOCK('k') IS NULL"), "1");
     }
     mysql::accept_local_locks(first);
     mysql::accept_local_locks(beside);

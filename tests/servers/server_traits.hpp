@@ -36,6 +36,10 @@ struct mysql {
     const char* status;            ///< the schema with the tables session_status and global_status
     const char* killed_wait;       ///< what GET_LOCK() answers after KILL QUERY
     const char* empty_name;        ///< what GET_LOCK('', 0) answers
+    /// What a locking read, of any kind in SERIALIZABLE and FOR UPDATE in REPEATABLE READ, makes of a row that another
+    /// transaction has changed since the first read: its new value, "2", or an error (innodb_snapshot_isolation, which
+    /// MariaDB has on since 11.6). https://mariadb.com/docs/server/server-usage/storage-engines/innodb/innodb-system-variables
+    const char* changed_row;
     feature one_lock_per_session;  ///< GET_LOCK() frees the session's other one, folds names, waits in whole seconds
     feature keeps_no_labels;       ///< has no place for mysql::set_label()
 };
