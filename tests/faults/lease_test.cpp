@@ -15,6 +15,7 @@
 #include <iostream>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -30,6 +31,7 @@
 #include "tests/servers/child_process.hpp"
 #include "tests/servers/mariadb_server.hpp"
 #include "tests/servers/postgresql_server.hpp"
+#include "tests/servers/server_traits.hpp"
 #include "tests/servers/temporary_directory.hpp"
 #include "tests/support/expect.hpp"
 
@@ -66,6 +68,9 @@ struct OnMariaDB {
 template <class Server>
 class Lease : public ::testing::Test {
 protected:
+    void SetUp() override {
+        if constexpr (std::is_same_v<Server, OnPostgreSQL>) NEEDS(server_traits::of_postgresql().leases);
+    }
     soci::session onlooker_{Server::url()};
 };
 
@@ -163,7 +168,20 @@ TYPED_TEST(Lease, AStoppedHolderLosesTheLockInTimeAndKnowsIt) {
     EXPECT_LE(waits.back(), 2s);
 }
 
+TEST(LeaseOnPostgreSQL, NeedsAServerThatEndsIdleSessions) {
+    postgresql::leased_lock leased{postgresql_server::shared().url(), "idle", 1s};
+    if (server_traits::of_postgresql().leases) {
+        leased.lock();
+        leased.unlock();
+    } else {
+        const auto error = error_of([&] { leased.lock(); });
+        EXPECT_EQ(error.reason(), errc::unsupported);
+        EXPECT_NE(std::string{error.what()}.find("PostgreSQL 14 or newer"), std::string::npos) << error.what();
+    }
+}
+
 TEST(LeaseOnPostgreSQL, ASilentServerMakesItSuspectThenLost) {
+    NEEDS(server_traits::of_postgresql().leases);
     postgresql_server& server = postgresql_server::shared();
     postgresql::leased_lock leased{server.url(), "silent", 900ms};
     leased.lock();
@@ -203,6 +221,7 @@ void expect_calls_to_end_with_the_lease(Lock& leased, Stop stop, Go go_on) {
 }
 
 TEST(LeaseOnPostgreSQL, TheOwnersCallsEndWithTheLease) {
+    NEEDS(server_traits::of_postgresql().leases);
     postgresql::leased_lock leased{postgresql_server::shared().url(), "calls", 900ms};
     pid_t backend = 0;
     expect_calls_to_end_with_the_lease(

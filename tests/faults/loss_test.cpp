@@ -96,7 +96,7 @@ TEST_F(Loss, TheEndOfTheBackendIsToldWithoutAQuery) {
         bell of_x{x.lost()}, of_y{y.lost()};
         admin << "SELECT 'from here'";
         const auto killed = clock::now();
-        admin << "SELECT pg_terminate_backend(" << pid_of(a) << ", 30000)";
+        end_session(admin, pid_of(a));
         const auto told = of_x.heard();
         ASSERT_TRUE(told && of_y.heard());
         delays.push_back(*told - killed);
@@ -149,7 +149,7 @@ TEST_F(Loss, WhatIsDoneOnTheSessionIsNoLoss) {
     EXPECT_TRUE(x.owns_lock());
     EXPECT_TRUE(told.silent());
     x.unlock();
-    onlooker_ << "SELECT pg_terminate_backend(" << pid_of(a) << ", 30000)";
+    end_session(onlooker_, pid_of(a));
     postgresql::lock y{a, "y"};
     EXPECT_EQ(reason_of([&] { y.lock(); }), errc::lost);
     EXPECT_TRUE(told.silent()) << "that lock had been given back before the session ended";
@@ -163,7 +163,7 @@ TEST_F(Loss, TheEndOfATransactionIsNoLossOfItsLock) {
     bell told{t.lost()};
     a.commit();
     EXPECT_FALSE(t.owns_lock());
-    onlooker_ << "SELECT pg_terminate_backend(" << pid_of(a) << ", 30000)";
+    end_session(onlooker_, pid_of(a));
     EXPECT_TRUE(told.silent());
 }
 
@@ -174,7 +174,7 @@ TEST_F(Loss, AnAnyLockTellsToo) {
     lock.lock();
     EXPECT_NE(lock.token().value, 0U);
     bell told{lock.lost()};
-    onlooker_ << "SELECT pg_terminate_backend(" << pid_of(a) << ", 30000)";
+    end_session(onlooker_, pid_of(a));
     EXPECT_TRUE(told.heard());
     EXPECT_EQ(lock.state(), lock_state::lost);
 }

@@ -16,23 +16,24 @@
 
 #include "tests/servers/mariadb_server.hpp"
 #include "tests/servers/mysql_server.hpp"
+#include "tests/servers/server_traits.hpp"
 #include "tests/support/expect.hpp"
 
 namespace dlock::testing {
 
 /// The two servers that are to be had, for tests of what they have in common.
 struct kind {
-    const char* name;
+    const server_traits::mysql& traits;
     mysql_family& (*server)();                                                 ///< the one that all tests share
     std::shared_ptr<mysql_family> (*start)(const mysql_family::options& what);  ///< one of its own
 };
-inline void PrintTo(const kind& k, std::ostream* out) { *out << k.name; }
+inline void PrintTo(const kind& k, std::ostream* out) { *out << k.traits.name; }
 
-inline const kind mariadb{"MariaDB", []() -> mysql_family& { return mariadb_server::shared(); },
+inline const kind mariadb{server_traits::of_mariadb(), []() -> mysql_family& { return mariadb_server::shared(); },
                           [](const mysql_family::options& what) -> std::shared_ptr<mysql_family> {
                               return std::make_shared<mariadb_server>(what);
                           }};
-inline const kind mysql56{"MySQL56", []() -> mysql_family& { return mysql_server::shared(); },
+inline const kind genuine_mysql{server_traits::of_mysql(), []() -> mysql_family& { return mysql_server::shared(); },
                           [](const mysql_family::options& what) -> std::shared_ptr<mysql_family> {
                               return std::make_shared<mysql_server>(what);
                           }};

@@ -39,6 +39,6 @@ protected:
 };
 
 #define INSTANTIATE_ON_BOTH_SERVERS(Suite) \
-    INSTANTIATE_TEST_SUITE_P(, Suite, ::testing::Values(mariadb, mysql56), [](const auto& of) { return of.param.name; })
+    INSTANTIATE_TEST_SUITE_P(, Suite, ::testing::Values(mariadb, genuine_mysql), [](const auto& of) { return of.param.traits.name; })
 
 }  // namespace dlock::testing

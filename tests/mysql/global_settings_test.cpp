@@ -42,7 +42,7 @@ protected:
         }
     }
 
-    [[nodiscard]] bool is_mariadb() const { return std::string_view{GetParam().name} == mariadb.name; }
+    [[nodiscard]] bool is_mariadb() const { return GetParam().traits.is_mariadb; }
     [[nodiscard]] std::string holder_of(const std::string& name) {
         client again{*server_};
         return again.ask("SELECT CAST(IS_USED_LOCK(_utf8mb4'" + name + "') AS BINARY) LIMIT 1");

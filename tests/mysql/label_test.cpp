@@ -159,6 +159,7 @@ class LabelThatNobodyKeeps : public NamedLock {};
 INSTANTIATE_ON_BOTH_SERVERS(LabelThatNobodyKeeps);
 
 TEST_P(LabelThatNobodyKeeps, IsNoError) {
+    NEEDS(GetParam().traits.keeps_no_labels);
     session a{url()}, b{url()};
     lock mine{a, "k"}, theirs{b, "k"};
     mine.lock();

@@ -203,7 +203,7 @@ void expect_the_same_id_to_be_another_connection() {
 }
 
 TEST_P(Loss, AServerThatCameBackMayGiveTheSameIdToAnotherConnection) {
-    if (std::string_view{GetParam().name} == mariadb.name) {
+    if (GetParam().traits.is_mariadb) {
         expect_the_same_id_to_be_another_connection<mariadb_server>();
     } else {
         expect_the_same_id_to_be_another_connection<mysql_server>();

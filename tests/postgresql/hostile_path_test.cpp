@@ -30,6 +30,7 @@
 
 #include "tests/postgresql/sql_text.hpp"
 #include "tests/servers/postgresql_server.hpp"
+#include "tests/servers/server_traits.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/postgresql.hpp"
 
@@ -81,8 +82,10 @@ public:
             db.session().begin();
         }
         EXPECT_EQ(held(), 0) << "a pooled session";
-        leased<postgresql::leased_lock>();
-        leased<postgresql::leased_fenced_lock>();
+        if (server_traits::of_postgresql().leases) {
+            leased<postgresql::leased_lock>();
+            leased<postgresql::leased_fenced_lock>();
+        }
         managed();
         await([&] { return held() == 0; }, "the server ends the manager's sessions");
     }

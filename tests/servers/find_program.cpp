@@ -50,4 +50,23 @@ fs::path find_program(std::string_view name, std::string_view package) {
                              " (or run ./setup)"};
 }
 
+std::optional<fs::path> matrix_server(std::string_view kind) {
+    const char* const chosen = std::getenv("DLOCK_TEST_SERVERS");
+    if (chosen == nullptr) return std::nullopt;
+    const char* const folder = std::getenv("DLOCK_SERVER_FOLDER");
+    std::istringstream in{chosen};
+    for (std::string server; in >> server;)
+        if (std::string_view{server}.substr(0, server.rfind('-')) == kind)
+            return fs::path{folder != nullptr ? folder : "/usr/local/lib/dlock-servers"} / server;
+    return std::nullopt;
+}
+
+fs::path find_server_program(std::string_view kind, std::string_view name, std::string_view package) {
+    const auto server = matrix_server(kind);
+    if (!server) return find_program(name, package);
+    for (const char* const folder : {"bin", "usr/sbin", "usr/bin"})
+        if (auto file = *server / folder / name; ::access(file.c_str(), X_OK) == 0) return file;
+    throw std::runtime_error{std::string{name} + " not found in " + server->string() + ": ./setup --matrix"};
+}
+
 }  // namespace dlock::testing

@@ -9,7 +9,7 @@ namespace dlock::testing {
 std::vector<std::string> mysql_family::quick_arguments() const {
     return {
         "--tmpdir=" + directory().string(), "--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2",
-        "--innodb-doublewrite=0",           "--innodb-use-native-aio=0",    "--innodb-log-file-size=4M",
+        "--innodb-doublewrite=0",           "--innodb-use-native-aio=0",    "--loose-innodb-log-file-size=4M",
         "--innodb-buffer-pool-size=16M",    "--skip-name-resolve",
     };
 }

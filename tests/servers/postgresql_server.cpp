@@ -6,13 +6,14 @@
 #include <sstream>
 
 #include "tests/servers/find_program.hpp"
+#include "tests/servers/server_traits.hpp"
 
 namespace dlock::testing {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string program(std::string_view name) { return find_program(name, "postgresql-15"); }
+std::string program(std::string_view name) { return find_server_program("postgresql", name, "postgresql-15"); }
 
 /// What the postmaster writes about itself, line by line, while it starts.
 struct postmaster_file {
@@ -38,9 +39,23 @@ postgresql_server::postgresql_server(const options& what) {
 }
 
 postgresql_server::postgresql_server(standby_of source, const options& what) {
-    process_.prepare({program("pg_basebackup"), "--pgdata=data", "--dbname=" + source.primary.conninfo(), "--no-sync",
-                      "--checkpoint=fast", "--write-recovery-conf"});
-    set_recipe(what);
+    // What pg_basebackup does over the network; those who package servers for tests leave that program out.
+    // https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
+    const auto primary = source.primary.conninfo();
+    const bool old_names = !server_traits::of_postgresql().names_its_backups_since_15;
+    process_.prepare({find_program("psql", "postgresql-client-15"), "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--quiet",
+                      "--tuples-only", "--no-align", "--dbname=" + primary,
+                      std::string{"--command=SELECT pg_"} +
+                          (old_names ? "start_backup('standby', true, false)" : "backup_start('standby', true)"),
+                      "--command=\\! cp -r " + (source.primary.directory() / "data").string() + " data",
+                      "--command=\\o data/backup_label",
+                      std::string{"--command=SELECT labelfile FROM pg_"} + (old_names ? "stop_backup(false)" : "backup_stop()")});
+    process_.prepare({"rm", "data/postmaster.pid", "data/postmaster.opts"});
+    process_.prepare({"touch", "data/standby.signal"});
+
+    auto settings = what;
+    settings.settings.push_back("primary_conninfo=" + primary);
+    set_recipe(settings);
     start();
 }
 
@@ -84,6 +99,8 @@ std::string postgresql_server::conninfo(std::string_view database) const {
 std::string postgresql_server::url(std::string_view database) const { return "postgresql://" + conninfo(database); }
 
 std::string postgresql_server::host() const { return port_ ? "127.0.0.1" : directory().string(); }
+
+fs::path postgresql_server::socket() const { return directory() / (".s.PGSQL." + std::to_string(port())); }
 
 int postgresql_server::port() const { return port_ ? port_->number() : 5432; }
 

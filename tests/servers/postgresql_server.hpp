@@ -49,6 +49,7 @@ public:
 
     [[nodiscard]] std::string host() const;  ///< the folder of the socket, or 127.0.0.1
     [[nodiscard]] int port() const;
+    [[nodiscard]] std::filesystem::path socket() const;  ///< there, with or without a port
     [[nodiscard]] std::string user() const { return "dlock"; }
 
     enum class shutdown {

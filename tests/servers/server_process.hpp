@@ -69,4 +69,7 @@ private:
 /// Whether a server listens on this Unix socket.
 [[nodiscard]] bool accepts(const std::filesystem::path& socket);
 
+/// Whether a server listens on this port of 127.0.0.1.
+[[nodiscard]] bool accepts(int port);
+
 }  // namespace dlock::testing

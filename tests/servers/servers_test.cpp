@@ -289,5 +289,39 @@ TEST(FindProgram, NamesThePackage) {
     }
 }
 
+/// Sets a variable for as long as it lives.
+class in_environment {
+public:
+    in_environment(const char* name, const std::string& value) : name_{name} {
+        if (const char* const before = ::getenv(name); before != nullptr) before_ = before;
+        ::setenv(name, value.c_str(), 1);
+    }
+    ~in_environment() { before_ ? ::setenv(name_, before_->c_str(), 1) : ::unsetenv(name_); }
+    in_environment(const in_environment&) = delete;
+    in_environment& operator=(const in_environment&) = delete;
+
+private:
+    const char* name_;
+    std::optional<std::string> before_;
+};
+
+TEST(FindProgram, TakesTheServerOfTheMatrixThatTheTestIsToRunOn) {
+    const temporary_directory folder;
+    const auto program = folder.path() / "mysql-10/usr/sbin/mysqld";
+    fs::create_directories(program.parent_path());
+    fs::create_symlink("/bin/true", program);
+    const in_environment all{"DLOCK_SERVER_FOLDER", folder.path()}, chosen{"DLOCK_TEST_SERVERS", "mysqlrouter-9 mysql-10"};
+    EXPECT_EQ(matrix_server("mysql"), folder.path() / "mysql-10");
+    EXPECT_EQ(matrix_server("mariadb"), std::nullopt);
+    EXPECT_EQ(find_server_program("mysql", "mysqld", "none"), program);
+    EXPECT_EQ(find_server_program("mariadb", "sh", "none").filename(), "sh") << "the machine's own";
+    try {
+        (void)find_server_program("mysqlrouter", "mysqlrouter", "none");
+        ADD_FAILURE() << "found";
+    } catch (const std::runtime_error& missing) {
+        EXPECT_EQ(missing.what(), "mysqlrouter not found in " + (folder.path() / "mysqlrouter-9").string() + ": ./setup --matrix");
+    }
+}
+
 }  // namespace
 }  // namespace dlock::testing

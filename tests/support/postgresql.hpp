@@ -36,6 +36,12 @@ inline int waiting(soci::session& onlooker, int pid = 0) {
                                   (pid != 0 ? " AND pid = " + std::to_string(pid) : ""));
 }
 
+/// Returns when the session has ended; what pg_terminate_backend(pid, timeout) does since PostgreSQL 14.
+inline void end_session(soci::session& onlooker, int pid) {
+    (void)ask<int>(onlooker, "SELECT pg_terminate_backend(" + std::to_string(pid) + ")::int");
+    while (ask<int>(onlooker, "SELECT count(*)::int FROM pg_stat_activity WHERE pid = " + std::to_string(pid)) != 0) {}
+}
+
 struct clear_result {
     void operator()(PGresult* r) const noexcept { PQclear(r); }
 };

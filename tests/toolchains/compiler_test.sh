@@ -18,11 +18,11 @@ set -euo pipefail
 compiler=$1 standard=$2
 warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 "$compiler" --version | head -1
-pkgconf --modversion libpq sqlite3 | paste -sd' ' | sed 's/^/libpq, sqlite3: /'
+pkg-config --modversion libpq sqlite3 | paste -sd' ' | sed 's/^/libpq, sqlite3: /'
 sed -n 's/^#define SOCI_LIB_VERSION "\(.*\)"/SOCI: \1/p' /usr/include/soci/version.h
-cmake -S dlock -B build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_STANDARD="$standard" \
+cmake -S dlock -B build -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_STANDARD="$standard" \
     -DCMAKE_CXX_FLAGS="${warnings[*]}" >cmake.log || { cat cmake.log; exit 1; }
-cmake --build build >build.log || { cat build.log; exit 1; }
+cmake --build build --parallel 2 >build.log || { cat build.log; exit 1; }
 # Templates are compiled where they are used.
 for example in dlock/examples/*.cpp; do
     "$compiler" -std="c++$standard" -fsyntax-only "${warnings[@]}" -Ibuild/include -Idlock -isystem /usr/include/postgresql -isystem /usr/include/mariadb \

@@ -69,12 +69,12 @@ protected:
     client onlooker_{server_}, a_{server_}, b_{server_};
 };
 
-INSTANTIATE_TEST_SUITE_P(, GhostLock, ::testing::Values(mariadb, mysql56),
-                         [](const auto& of) { return of.param.name; });
+INSTANTIATE_TEST_SUITE_P(, GhostLock, ::testing::Values(mariadb, genuine_mysql),
+                         [](const auto& of) { return of.param.traits.name; });
 
 /// Where a thousand timeouts do not take a thousand seconds.
 class QuickGhostLock : public GhostLock {};
-INSTANTIATE_TEST_SUITE_P(, QuickGhostLock, ::testing::Values(mariadb), [](const auto& of) { return of.param.name; });
+INSTANTIATE_TEST_SUITE_P(, QuickGhostLock, ::testing::Values(mariadb), [](const auto& of) { return of.param.traits.name; });
 
 TEST_P(QuickGhostLock, ATimeoutLeavesNone) {
     EXPECT_EQ(race("SELECT GET_LOCK('k', 0.004)", {"0"}, [](clock::time_point) {}).ghosts, 0);

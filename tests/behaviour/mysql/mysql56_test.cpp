@@ -18,6 +18,7 @@ using clock = std::chrono::steady_clock;
 
 class MySQL56Behaviour : public ::testing::Test {
 protected:
+    void SetUp() override { NEEDS(server_traits::of_mysql().one_lock_per_session); }
     void TearDown() override { EXPECT_EQ(onlooker_.holder_of("k"), "NULL") << "the test left the lock"; }
 
     mysql_server& server_ = mysql_server::shared();

@@ -1,0 +1,76 @@
+// SPDX-FileCopyrightText: the dlock authors
+// SPDX-License-Identifier: BSL-1.0
+//
+// What one version of a server has and another has not, so far as tests depend on it: the one table of it. A test that
+// needs what its server lacks skips, with the sentence that belongs to the trait.
+#pragma once
+
+#include <string>
+
+namespace dlock::testing::server_traits {
+
+/// A feature, and why a server does without: empty when it has it.
+struct feature {
+    const char* lacking;
+    explicit operator bool() const noexcept { return *lacking == '\0'; }
+};
+inline constexpr feature present{""};
+
+struct postgresql {
+    int since;  ///< the row holds for this major version and later ones, up to the next row
+    const char* no_schema;  ///< the SQLSTATE of a sequence whose schema does not exist
+    const char* cafe;       ///< what it makes of the name "café" of an application
+    feature unlogged_sequences;
+    feature leases;                      ///< idle_session_timeout, by which leased_lock works
+    feature names_its_backups_since_15;  ///< pg_backup_start(), not pg_start_backup()
+};
+
+/// The row of the PostgreSQL that this test runs on. Throws std::runtime_error if it is older than all.
+[[nodiscard]] const postgresql& of_postgresql();
+
+struct mysql {
+    bool is_mariadb;
+    int since;                    ///< as above: 1011 is 10.11
+    const char* name;              ///< as cases of tests are called
+    const char* root;              ///< whom it calls the user of the tests when it lists sessions
+    const char* status;            ///< the schema with the tables session_status and global_status
+    const char* killed_wait;       ///< what GET_LOCK() answers after KILL QUERY
+    const char* empty_name;        ///< what GET_LOCK('', 0) answers
+    /// What a locking read, of any kind in SERIALIZABLE and FOR UPDATE in REPEATABLE READ, makes of a row that another
+    /// transaction has changed since the first read: its new value, "2", or an error (innodb_snapshot_isolation, which
+    /// MariaDB has on since 11.6). https://mariadb.com/docs/server/server-usage/storage-engines/innodb/innodb-system-variables
+    const char* changed_row;
+    feature one_lock_per_session;  ///< GET_LOCK() frees the session's other one, folds names, waits in whole seconds
+    feature keeps_no_labels;       ///< has no place for mysql::set_label()
+};
+
+/// The row of the MariaDB, or the genuine MySQL, that this test runs on.
+[[nodiscard]] const mysql& of_mariadb();
+[[nodiscard]] const mysql& of_mysql();
+
+/// What stands between a program and its server. A feature that is lacking by a fault of the library's, not by the proxy's
+/// nature, says "issue 13" and its sentence there: its test expects the fault, and turns red with the mend.
+struct proxy {
+    const char* name;
+    bool wants_a_promise;  ///< assume_session_pooling(), without which session locks are refused
+    feature keeps_sessions;
+    feature leases;
+    bool refused_as_lost;            ///< instead of as unsupported
+    bool refusal_names_the_promise;
+};
+
+inline constexpr feature takes_no_promise{
+    "issue 13: leased_lock takes only a URL, so its refusal behind a session pooler names a way out that it does not offer"};
+
+inline constexpr proxy pgbouncer_session{"PgBouncerSession", true, present, takes_no_promise, false, true};
+inline constexpr proxy pgbouncer_transaction{"PgBouncerTransaction", true, {"in transaction mode sessions are shared"}, takes_no_promise, false, true};
+inline constexpr proxy pgpool{"Pgpool", false, present, present, false, true};
+inline constexpr proxy haproxy{"HAProxy", false, present, present, false, true};
+inline constexpr proxy router_passing{"RouterPassing", false, present, present, false, true};
+inline constexpr proxy router_terminating{"RouterTerminating", true, present, takes_no_promise, true, false};
+
+}  // namespace dlock::testing::server_traits
+
+/// In a test: skips it unless the server has the feature.
+#define NEEDS(...) \
+    if (const auto& needed = __VA_ARGS__; !needed) GTEST_SKIP() << needed.lacking
