@@ -35,6 +35,13 @@ const server_kind on_postgresql{
 const server_kind on_mariadb = mysql_kind<mariadb_server>();
 const server_kind on_mysql = mysql_kind<mysql_server>();
 
+std::vector<std::string> command_line(const server_kind& server, const std::vector<std::string>& command) {
+    std::vector<std::string> line{"/usr/bin/env"};
+    for (const auto& variable : server.environment()) line.push_back(variable);
+    line.insert(line.end(), command.begin(), command.end());
+    return line;
+}
+
 std::vector<std::string> python(const std::string& script, const std::vector<std::string>& arguments) {
     std::vector<std::string> command{"/usr/bin/python3", "-B", "tests/interop/python/" + script};
     command.insert(command.end(), arguments.begin(), arguments.end());

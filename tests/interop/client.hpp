@@ -25,7 +25,8 @@ struct server_kind {
 extern const server_kind on_postgresql, on_mariadb, on_mysql;
 
 struct client {
-    std::string title;
+    std::string title;    ///< in the names of the tests
+    std::string in_docs;  ///< in the table of docs/keys.md
     std::string package;  ///< what installs it, for the message when it does not start
     std::vector<std::string> command;
     const server_kind& server;
@@ -38,6 +39,9 @@ struct client {
 
 /// Those that the suite of this binary runs with.
 [[nodiscard]] const std::vector<client>& clients();
+
+/// How a client is run: its command, in the environment that shows it the server.
+[[nodiscard]] std::vector<std::string> command_line(const server_kind& server, const std::vector<std::string>& command);
 
 /// Debian's own Python, for which Debian's packages are; leaves no __pycache__ beside the script.
 [[nodiscard]] std::vector<std::string> python(const std::string& script, const std::vector<std::string>& arguments = {});

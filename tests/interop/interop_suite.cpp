@@ -16,6 +16,7 @@
 
 #include "tests/interop/client.hpp"
 #include "tests/process/holder_process.hpp"
+#include "tests/servers/child_process.hpp"
 #include "tests/support/expect.hpp"
 
 namespace dlock::testing {
@@ -23,17 +24,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::vector<std::string> command_line(const client& of) {
-    std::vector<std::string> line{"/usr/bin/env"};
-    for (const auto& variable : of.server.environment()) line.push_back(variable);
-    line.insert(line.end(), of.command.begin(), of.command.end());
-    return line;
-}
-
 class Interop : public ::testing::TestWithParam<client> {
 protected:
     static void start(std::optional<holder_process>& client) {
-        client.emplace(command_line(GetParam()));
+        client.emplace(command_line(GetParam().server, GetParam().command));
         try {
             ASSERT_EQ(client->answer(), "ready");
         } catch (const std::runtime_error&) {
@@ -153,6 +147,11 @@ TEST_P(Interop, EveryNameIsOneLockAndNoTwoAreTheSame) {
         EXPECT_EQ(theirs->ask("unlock " + each), "unlocked");
         EXPECT_TRUE(lock.try_lock());
     }
+}
+
+TEST_P(Interop, IsInTheTableOfTheDocs) {
+    const auto docs = contents("docs/keys.md");
+    EXPECT_NE(docs.find("\n| " + GetParam().in_docs + " |"), docs.npos) << GetParam().in_docs;
 }
 
 class InteropShared : public Interop {};

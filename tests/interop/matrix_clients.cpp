@@ -17,11 +17,12 @@ std::vector<std::string> php(const std::string& script) { return {"/usr/bin/env"
 
 const std::vector<client>& clients() {
     static const std::vector<client> all{
-        {"DjangoPglocks", "python3-django-pglocks python3-psycopg2", python("with_django_pglocks.py"), on_postgresql,
-         lock_of<basic_lock<postgresql::advisory, interop::django_pglocks>>},
-        {"SymfonyLock", "php-cli php-pgsql php-symfony-lock", php("symfony_lock.php"), on_postgresql,
-         lock_of<basic_lock<postgresql::advisory, interop::symfony>>},
-        {"PdoMysql", "php-cli php-mysql", php("pdo_mysql.php"), on_mariadb, lock_of<mysql::lock>, false},
+        {"DjangoPglocks", "Python: django-pglocks", "python3-django-pglocks python3-psycopg2",
+         python("with_django_pglocks.py"), on_postgresql, lock_of<basic_lock<postgresql::advisory, interop::django_pglocks>>},
+        {"SymfonyLock", "PHP: Symfony Lock, PostgreSqlStore", "php-cli php-pgsql php-symfony-lock",
+         php("symfony_lock.php"), on_postgresql, lock_of<basic_lock<postgresql::advisory, interop::symfony>>},
+        {"PdoMysql", "PHP: `GET_LOCK` through PDO", "php-cli php-mysql",
+         php("pdo_mysql.php"), on_mariadb, lock_of<mysql::lock>, false},
     };
     return all;
 }
