@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// MariaDB compares the bytes of a name, and they are those of the connection's character set. dlock's are UTF-8 on every
-// connection; a client whose are not locks something else as soon as the name goes beyond ASCII. docs/keys.md warns of it.
+// MariaDB compares the bytes of a name as they were sent. dlock's are UTF-8 on every connection; a client that encodes its
+// names in something else locks another lock as soon as one goes beyond ASCII. docs/keys.md warns of it.
 #include <string>
 
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ TEST(InteropCharacterSets, AnAsciiNameIsTheSameLockInAnyOfThem) {
     EXPECT_EQ(answer_while_dlock_holds("cafe", "latin1"), "busy");
 }
 
-TEST(InteropCharacterSets, OtherNamesAreTheSameLockInUtf8Only) {
+TEST(InteropCharacterSets, OtherNamesAreTheSameLockOnlyWhereTheClientEncodesThemInUtf8) {
     EXPECT_EQ(answer_while_dlock_holds("café", "utf8mb4"), "busy");
     EXPECT_EQ(answer_while_dlock_holds("café", "latin1"), "held");
 }
