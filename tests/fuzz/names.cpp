@@ -102,6 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     through<interop::hashtext>(name);
     through<interop::hashtextextended>(name);
     through<interop::django_pglock>(name);
+    through<interop::advisory_lock>(name);
     through<interop::sqlx>(name);
     on_mysql(name, {.mariadb = true, .version = 101119});
     on_mysql(name, {.mariadb = false, .version = 80036});

@@ -32,8 +32,9 @@ template <class... Ps>
 constexpr bool all_text_key_policies = (text_key_policy<Ps> && ...);
 static_assert(
     all_text_key_policies<interop::hashtext, interop::hashtextextended, interop::django_pglocks, interop::symfony,
-                          interop::with_advisory_lock, interop::rails_migration, interop::django_pglock, interop::sqlx,
-                          interop::distributed_lock_ascii, interop::distributed_lock_hashed>);
+                          interop::with_advisory_lock, interop::rails_migration, interop::django_pglock,
+                          interop::advisory_lock, interop::sqlx, interop::distributed_lock_ascii,
+                          interop::distributed_lock_hashed>);
 static_assert(accepts_name<interop::golang_migrate, const char*, std::string, std::string_view>);
 static_assert(!text_key_policy<interop::golang_migrate>);
 
@@ -158,6 +159,11 @@ static_assert(interop::django_pglock::key("") == 1449310910991872227);
 static_assert(interop::django_pglock::key("user/001") == 6616190094638881101);
 static_assert(interop::django_pglock::key("中文键") == 2936431658110914205);
 
+static_assert(interop::advisory_lock::key("my_lock") == integer_pair{-1248016257, -1705820169});  // its own strToKey()
+static_assert(interop::advisory_lock::key("") == integer_pair{1120186595, 337443992});
+static_assert(interop::advisory_lock::key("user/001") == integer_pair{1164482893, 1540451798});
+static_assert(interop::advisory_lock::key("中文键") == integer_pair{15306397, 683691273});
+
 static_assert(interop::sqlx::key("my first Postgres advisory lock!") ==
               -5560419505042474287);  // from sqlx's documentation
 static_assert(interop::sqlx::key("my_lock") == 1588558368026868687);
@@ -167,6 +173,7 @@ static_assert(interop::sqlx::key("中文键") == 3810845229505579605);
 
 TEST(Sha256Keys, EqualTheReferenceForALongName) {
     EXPECT_EQ(interop::django_pglock::key(std::string(1000, 'x')), 268709184000096324);
+    EXPECT_TRUE((interop::advisory_lock::key(std::string(1000, 'x')) == integer_pair{1144387652, 62563732}));
     EXPECT_EQ(interop::sqlx::key(std::string(1000, 'x')), 7820946800567525258);
 }
 

@@ -30,7 +30,10 @@ std::array<int, 2> make_pipe() {
 
 }  // namespace
 
-holder_process::holder_process(const std::string& url, const std::string& name) {
+holder_process::holder_process(const std::string& url, const std::string& name) 
+    : holder_process{std::vector<std::string>{"tests/process/holder", url, name}} {}
+
+holder_process::holder_process(std::vector<std::string> command) {
     const auto commands = make_pipe(), answers = make_pipe();
     posix_spawn_file_actions_t files;
     ::posix_spawn_file_actions_init(&files);
@@ -38,9 +41,10 @@ holder_process::holder_process(const std::string& url, const std::string& name) 
     ::posix_spawn_file_actions_adddup2(&files, answers[1], 1);
     ::posix_spawn_file_actions_addclosefrom_np(&files, 3);
 
-    std::array<std::string, 3> words{"tests/process/holder", url, name};
-    char* const arguments[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
-    const int error = ::posix_spawn(&pid_, arguments[0], &files, nullptr, arguments, environ);
+    std::vector<char*> arguments;
+    for (auto& word : command) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    const int error = ::posix_spawn(&pid_, arguments[0], &files, nullptr, arguments.data(), environ);
     ::posix_spawn_file_actions_destroy(&files);
     ::close(commands[0]);
     ::close(answers[1]);

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// The program of holder.cpp, running, as the test sees it. It ends with the object and with the test.
+// The program of holder.cpp, running, as the test sees it, or another that takes a command and gives an answer in each line.
+// It ends with the object and with the test.
 //
 // It gets its two pipes and no other descriptor of ours: a connection that it inherited would outlive us in it.
 // One thread at a time.
@@ -10,12 +11,16 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 namespace dlock::testing {
 
 class holder_process {
 public:
     holder_process(const std::string& url, const std::string& name);
+
+    /// \param command  the program's path, and its arguments; the program ends when its input does
+    explicit holder_process(std::vector<std::string> command);
 
     /// Kills it, unless it has ended.
     ~holder_process();

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// Key formats of other libraries that are made with SHA-256, both for PostgreSQL: 64 bits, little-endian, signed.
+// Key formats of other libraries that are made with SHA-256, all for PostgreSQL: 64 bits, little-endian, signed.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 #include <dlock/detail/blake2b.hpp>
 #include <dlock/detail/sha.hpp>
+#include <dlock/keys/integer_pair_key.hpp>
 
 namespace dlock::interop {
 
@@ -17,6 +18,15 @@ struct django_pglock {
     using key_type = std::int64_t;
     [[nodiscard]] static constexpr key_type key(std::string_view name) noexcept {
         return detail::little_endian<key_type>(detail::sha256{}.absorb(name).digest());
+    }
+};
+
+/// advisory-lock (npm): the same 8 bytes as a pair, the first 4 and the next 4. Its key never meets django-pglock's.
+struct advisory_lock {
+    using key_type = integer_pair;
+    [[nodiscard]] static constexpr key_type key(std::string_view name) noexcept {
+        const auto both = django_pglock::key(name);
+        return {static_cast<std::int32_t>(both), static_cast<std::int32_t>(both >> 32)};
     }
 };
 
