@@ -18,7 +18,6 @@ def compiler_test(where, compiler, standard):
         srcs = ["compiler_test.sh"],
         args = [where, compiler, standard],
         data = [
-            "//:cmake_sources",
             "//:sources",
             "//examples:sources",
             "//tools:debian_root",

@@ -29,9 +29,7 @@ from_npm() {  # TARGET SOURCE PACKAGE
 
 # Where Debian's packages come from on this machine.
 mirror() {
-    local found
-    found=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1)
-    echo "${found:-http://deb.debian.org/debian/}"
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1
 }
 
 # apt with lists, archives and a status of its own. An empty status: it installs all that a package needs, libc too.
