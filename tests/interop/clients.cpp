@@ -39,7 +39,7 @@ const std::vector<client>& clients() {
          python("with_psycopg.py"), on_postgresql, lock_of<postgresql::lock>},
         {"Asyncpg", "Python: asyncpg, sqlalchemy-dlock's key", "python3-asyncpg",
          python("with_asyncpg.py"), on_postgresql, lock_of<postgresql::lock>},
-        {"NodeAdvisoryLock", "Node.js: advisory-lock over node-pg", "npm, then ./setup",
+        {"NodeAdvisoryLock", "Node.js: advisory-lock over node-pg", "npm's advisory-lock",
          node_advisory_lock, on_postgresql, advisory_lock_of<interop::advisory_lock>, false},
         {"Hashtext", "SQL: `pg_advisory_lock(hashtext(name))`", "postgresql-client-15",
          psql("hashtext(name)"), on_postgresql, advisory_lock_of<interop::hashtext>},

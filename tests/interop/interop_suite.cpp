@@ -31,7 +31,8 @@ protected:
         try {
             ASSERT_EQ(client->answer(), "ready");
         } catch (const std::runtime_error&) {
-            FAIL() << GetParam().title << " does not start: apt-get install " << GetParam().package << " (or run ./setup)";
+            FAIL() << GetParam().title << " does not start; it needs " << GetParam().package
+                   << ", which ./setup (of the matrix: ./setup --matrix) installs";
         }
     }
 
