@@ -194,8 +194,10 @@ TEST(ConnectionString, OfAnyTextIsRefusedOrMeansTheSameToLibpq) {
         const auto libpq = as_libpq_reads(text);
         const std::string_view rest = text.starts_with("postgresql://") ? std::string_view{text}.substr(13) : "/";
         const auto first = rest.find_first_of("=:/@?[,%");
+        // libpq 17 and newer cut blanks off, and refuse them elsewhere in a URI; to dlock they are part of the text, as they were.
+        const bool has_blanks = text.starts_with("postgresql://") && text.find_first_of(" \n") != text.npos && PQlibVersion() >= 170'000;
         const bool is_socis = text.find('"') != text.npos || rest.find_first_not_of(" \n") == rest.npos || (first != rest.npos && rest[first] == '=');
-        if (is_socis || !libpq) continue;
+        if (is_socis || has_blanks || !libpq) continue;
         ASSERT_EQ(*found, with_limit(*libpq)) << text;
     }
     EXPECT_GT(read, 5'000) << "the texts are too wild to say anything";

@@ -81,7 +81,13 @@ TEST_F(SqliteBeside, LeavesTheDatabaseAlone) {
 
 TEST_F(SqliteBeside, RefusesWhatNobodyElseCanReach) {
     for (const char* name : {":memory:", "\"\""}) {
-        soci::session db{soci::sqlite3, std::string{"dbname="} + name};
+        soci::session db;
+        try {
+            db.open(soci::sqlite3, std::string{"dbname="} + name);
+        } catch (const soci::soci_error&) {
+            EXPECT_EQ(std::string{name}, "\"\"") << "which SOCI 4.1 refuses itself";
+            continue;
+        }
         EXPECT_EQ(reason_of([&] { (void)session_beside(db); }), errc::unsupported) << name;
     }
 }
