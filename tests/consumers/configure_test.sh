@@ -36,14 +36,16 @@ diff "$scratch/bazel.headers" "$scratch/cmake.headers" || failed "the builds hav
 
 echo "--- the version of dlock/version.hpp stands wherever a version does"
 version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' "$scratch/build/CMakeCache.txt")
-[[ $(sed -n '/^module(/,/)/ s/.*[^_]version = "\([^"]*\)".*/\1/p' MODULE.bazel) == "$version" ]] || failed "MODULE.bazel does not say $version"
+[[ $(sed -n '/^module(/,/)/ s/.*[^_]version = "\([^"]*\)".*/\1/p' MODULE.bazel) == "$version" ]] ||
+    failed "MODULE.bazel does not say $version"
 [[ $(grep --max-count=1 '^## ' CHANGELOG.md) == "## [$version]"* ]] || failed "the first heading of CHANGELOG.md is not that of $version"
 
 echo "--- one list of packages: < what ./setup --consumer installs, > what CMake or Bazel names"
 packages() { grep --only-matching 'lib[a-z0-9]*-dev' | sort -u; }
 sed -n '/^consumer_packages=(/,/^)/p' setup | packages >"$scratch/setup.packages"
 diff "$scratch/setup.packages" <(packages <cmake/dlock_dependencies.cmake) || failed "CMake has other packages"
-diff "$scratch/setup.packages" <(sed -n '/^LIBRARIES = {/,/^}/p' third_party/system_library.bzl | packages) || failed "Bazel has other packages"
+diff "$scratch/setup.packages" <(sed -n '/^LIBRARIES = {/,/^}/p' third_party/system_library.bzl | packages) ||
+    failed "Bazel has other packages"
 
 echo "--- what a compiler says first when it is not asked for C++20"
 # Each header includes another of dlock's before Hana, and the one that includes none is the one that says it.
@@ -54,8 +56,8 @@ for header in $(<"$scratch/cmake.headers"); do
 done
 for header in memory sqlite postgresql mysql make_lock registry; do
     for compiler in g++ clang++-14; do
-        said=$("$compiler" -std=c++17 -fsyntax-only -Wfatal-errors -I "$scratch/build/include" -x c++ - 2>&1 <<<"#include <dlock/$header.hpp>") &&
-            failed "$compiler compiles <dlock/$header.hpp> as C++17"
+        said=$("$compiler" -std=c++17 -fsyntax-only -Wfatal-errors -I "$scratch/build/include" -x c++ - \
+            <<<"#include <dlock/$header.hpp>" 2>&1) && failed "$compiler compiles <dlock/$header.hpp> as C++17"
         [[ $(grep --max-count=1 'error:' <<<"$said") == *'"dlock needs C++20: compile with -std=c++20 or newer"'* ]] || failed "$said"
     done
 done

@@ -9,7 +9,11 @@ set -euo pipefail
 skip() {
     echo "SKIPPED: $1"
     cat >"$XML_OUTPUT_FILE" <<XML
-<testsuites><testsuite name="fresh_root_test" tests="1" skipped="1"><testcase name="fresh_root_test"><skipped message="$1"/></testcase></testsuite></testsuites>
+<testsuites>
+  <testsuite name="fresh_root_test" tests="1" skipped="1">
+    <testcase name="fresh_root_test"><skipped message="$1"/></testcase>
+  </testsuite>
+</testsuites>
 XML
     exit 0
 }
