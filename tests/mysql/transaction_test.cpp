@@ -46,9 +46,12 @@ protected:
         for (auto* each : {&a, &b}) {
             Lock mine{*each, "k"};
             mine.lock();
-            const auto n = as_number(ask(*each, "SELECT n FROM test.counter WHERE id=1"));
-            EXPECT_EQ(ask(*each, "UPDATE test.counter SET n=" + std::to_string(n + 1) + " WHERE id=1"), "");
-            EXPECT_EQ(ask(*each, "COMMIT"), "");
+            const auto n = ask(*each, "SELECT n FROM test.counter WHERE id=1");
+            const auto counted = n.starts_with("ERROR")
+                                     ? n
+                                     : ask(*each, "UPDATE test.counter SET n=" + std::to_string(as_number(n) + 1) + " WHERE id=1");
+            EXPECT_TRUE(counted.empty() || counted == GetParam().traits.changed_row) << counted;
+            EXPECT_EQ(ask(*each, counted.empty() ? "COMMIT" : "ROLLBACK"), "");
         }
         return onlooker_.ask("SELECT n FROM test.counter WHERE id=1");
     }
@@ -78,10 +81,12 @@ TEST_P(MySQLTransaction, NoIncrementUnderALockIsLost) {
     EXPECT_EQ(count_twice<lock>(repeatable, "START TRANSACTION", accept), "1") << "or the test shows nothing";
     for (const char* level : {"READ COMMITTED", "READ UNCOMMITTED", "SERIALIZABLE"}) {
         const auto set = std::string{"SET SESSION TRANSACTION ISOLATION LEVEL "} + level;
-        EXPECT_EQ(count_twice<lock>(set, "START TRANSACTION"), "2") << level;
-        EXPECT_EQ(count_twice<fenced_lock>(set, "START TRANSACTION"), "2") << level;
-        EXPECT_EQ(count_twice<one_of_one>(set, "START TRANSACTION"), "2") << level;
-        EXPECT_EQ(count_twice<lock>(set, "SET autocommit = 0"), "2") << level;
+        const bool second_fails = level == std::string{"SERIALIZABLE"} && GetParam().traits.changed_row != std::string{"2"};
+        const auto counted = second_fails ? "1" : "2";  // and is told so, instead of being lost
+        EXPECT_EQ(count_twice<lock>(set, "START TRANSACTION"), counted) << level;
+        EXPECT_EQ(count_twice<fenced_lock>(set, "START TRANSACTION"), counted) << level;
+        EXPECT_EQ(count_twice<one_of_one>(set, "START TRANSACTION"), counted) << level;
+        EXPECT_EQ(count_twice<lock>(set, "SET autocommit = 0"), counted) << level;
     }
 }
 
@@ -151,7 +156,8 @@ TEST_P(MySQLTransaction, CostsTheAcquireNoRoundTrip) {
     a << "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
     a << "START TRANSACTION";
     const auto questions = [&] {
-        return as_number(ask(a, "SELECT variable_value FROM information_schema.session_status WHERE variable_name='Questions'"));
+        return as_number(ask(a, std::string{"SELECT variable_value FROM "} + GetParam().traits.status +
+                                    ".session_status WHERE variable_name='Questions'"));
     };
     lock mine{a, "k"};
     const auto before = questions();

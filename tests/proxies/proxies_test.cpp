@@ -222,6 +222,12 @@ TYPED_TEST(Proxy, WithoutAPromiseIsRefusedWithASentenceThatNamesTheWayOut) {
     EXPECT_EQ(error.reason(), TypeParam::traits.refused_as_lost ? errc::lost : errc::unsupported) << error.what();
     EXPECT_EQ(std::string{error.what()}.find("assume_session_pooling()") != std::string::npos, TypeParam::traits.refusal_names_the_promise)
         << error.what();
+    const auto manage = [] { typename TypeParam::manager locks{TypeParam::url()}; };
+    if (TypeParam::traits.refuses_a_manager) {
+        EXPECT_EQ(reason_of(manage), errc::unsupported);
+    } else {
+        EXPECT_NO_THROW(manage()) << TypeParam::traits.refuses_a_manager.lacking;
+    }
     EXPECT_EQ(TypeParam::held(this->onlooker_), 0);
 }
 
