@@ -82,7 +82,13 @@ TEST_F(SociSqliteBehaviour, TellsThePrimaryResultCode) {
 
 TEST_F(SociSqliteBehaviour, DatabasesOfNobodyElseHaveNoFileName) {
     for (const char* name : {":memory:", "", "file::memory:?cache=shared"}) {
-        soci::session s{soci::sqlite3, std::string{"dbname=\""} + name + "\""};
+        soci::session s;
+        try {
+            s.open(soci::sqlite3, std::string{"dbname=\""} + name + "\"");
+        } catch (const soci::soci_error&) {
+            EXPECT_EQ(std::string{name}, "") << "which SOCI 4.1 refuses";
+            continue;
+        }
         const char* const file = sqlite_api::sqlite3_db_filename(native(s), "main");
         EXPECT_TRUE(file == nullptr || *file == '\0') << name << ": " << file;
     }
