@@ -35,6 +35,7 @@ debootstrap --variant=minbase bookworm "$root" "$mirror" >"$scratch/debootstrap.
 cp /etc/resolv.conf "$root/etc/"
 # What this machine is told about its mirror (a proxy, a snapshot's date) holds in there too.
 for file in $(grep --files-without-match Invoke /etc/apt/apt.conf.d/*); do cp "$file" "$root/etc/apt/apt.conf.d/"; done
+rm -f "$root/etc/apt/sources.list"
 cp -R /etc/apt/sources.list* "$root/etc/apt/"
 cp -R /usr/share/keyrings/. "$root/usr/share/keyrings/"
 cp "$scratch"/build/*.deb "$scratch"/dlock/tests/consumers/*.cpp "$root/tmp/"
