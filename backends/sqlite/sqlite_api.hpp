@@ -7,6 +7,8 @@
 // be linked with the same SQLite: not with the one that SOCI 4.1 can have built in.
 #pragma once
 
+#include <dlock/detail/cxx20.hpp>
+
 #include <cstdarg>
 
 namespace sqlite_api {
