@@ -59,7 +59,13 @@ protected:
 
     /// What a program is told that opens the database by this name and wants a lock; nothing is made.
     errc refusal(const std::string& name, const std::string& options = "") const {
-        soci::session db{soci::sqlite3, options + "dbname=\"" + name + "\""};
+        soci::session db;
+        try {
+            db.open(soci::sqlite3, options + "dbname=\"" + name + "\"");
+        } catch (const soci::soci_error&) {
+            if (name.empty()) return errc::unsupported;  // SOCI 4.1 refuses it itself
+            throw;
+        }
         const auto before = files_in(folder);
         const auto reason = reason_of([&] { (void)session_beside(db); });
         EXPECT_EQ(reason_of([&] { (void)sqlite::directory_beside(db); }), reason);
