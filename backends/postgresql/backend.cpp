@@ -278,8 +278,10 @@ void create_sequence(connection& on, const std::string& fence) {
     if (answer.ok()) return;
     const auto error = on.error(answer);
     if (inside) (void)statement::recover_transaction(on);
-    // Of two that create it at once, one fails, and that is as good.
-    if (error.native() == sqlstate::unique_violation || error.native() == sqlstate::duplicate_table) return;
+    // Of two that create it at once, one fails, and that is as good. Before 14 a sequence is a type, too, and may fail as one.
+    if (error.native() == sqlstate::unique_violation || error.native() == sqlstate::duplicate_table ||
+        error.native() == sqlstate::duplicate_object)
+        return;
     const bool no_right = error.native() == sqlstate::insufficient_privilege;
     const bool no_schema = error.native() == sqlstate::invalid_schema_name;
     const bool read_only = error.native() == sqlstate::read_only_sql_transaction;

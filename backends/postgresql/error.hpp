@@ -23,6 +23,7 @@ inline constexpr std::string_view duplicate_statement = "42P05";
 inline constexpr std::string_view in_failed_transaction = "25P02";
 inline constexpr std::string_view undefined_table = "42P01";
 inline constexpr std::string_view insufficient_privilege = "42501";
+inline constexpr std::string_view duplicate_object = "42710";
 inline constexpr std::string_view duplicate_table = "42P07";
 inline constexpr std::string_view feature_not_supported = "0A000";
 inline constexpr std::string_view undefined_function = "42883";

@@ -578,6 +578,7 @@ TEST_F(PostgreSQL, ThePreparedTransactionThatHoldsALockIsNamed) {
 }
 
 TEST_F(PostgreSQL, AResetOfAllSettingsUndoesBoundSilence) {
+    NEEDS(server_traits::of_postgresql().looks_for_its_client);
     soci::session a{server_.url()};
     postgresql::bound_silence(a);
     EXPECT_EQ(ask<std::string>(a, "SHOW client_connection_check_interval"), "1s");

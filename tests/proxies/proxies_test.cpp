@@ -26,7 +26,6 @@
 #include <dlock/postgresql/lock_manager.hpp>
 #include <dlock/postgresql/multi_lock.hpp>
 
-#include "tests/servers/galera_cluster.hpp"
 #include "tests/servers/haproxy.hpp"
 #include "tests/servers/mysql_router.hpp"
 #include "tests/servers/pgbouncer.hpp"
@@ -405,34 +404,6 @@ TYPED_TEST(Proxy, ATransactionsLockIsHeldUntilItsEnd) {
     } else {
         GTEST_SKIP() << "MySQL and MariaDB have no locks of a transaction";
     }
-}
-
-// --- a cluster, whose nodes each have locks of their own
-
-TEST(GaleraCluster, EachNodeRefusesUnlessAllGoToOne) {
-    const galera_cluster cluster;
-    const auto said = [](soci::session& by, const std::string& query) { return ask<std::string>(by, "SELECT CAST((" + query + ") AS CHAR)"); };
-    soci::session first{cluster.node(0).url()}, second{cluster.node(1).url()}, beside{cluster.node(0).url()};
-    first << "CREATE TABLE test.shared (x INTEGER PRIMARY KEY) ENGINE=InnoDB";
-    await([&] { return said(second, "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'shared'") == "1"; }, "it is no cluster");
-    EXPECT_EQ(said(first, "GET_LOCK('k', 0)"), "1");
-    EXPECT_EQ(said(second, "GET_LOCK('k', 0)"), "1") << "so that such a server must be refused";
-    for (soci::session* const db : {&first, &second}) EXPECT_EQ(said(*db, "RELEASE_LOCK('k')"), "1");
-    for (soci::session* const db : {&first, &second}) {
-        mysql::lock mine{*db, "k"};
-        const auto error = error_of([&] { mine.lock(); });
-        EXPECT_EQ(error.reason(), errc::unsupported);
-        EXPECT_NE(std::string{error.what()}.find("accept_local_locks()"), std::string::npos) << error.what();
-        EXPECT_EQ(said(*db, "IS_USED_LOCK('k') IS NULL"), "1");
-    }
-    mysql::accept_local_locks(first);
-    mysql::accept_local_locks(beside);
-    mysql::lock mine{first, "k"}, theirs{beside, "k"};
-    mine.lock();
-    EXPECT_FALSE(theirs.try_lock_for(50ms));
-    mine.unlock();
-    EXPECT_TRUE(theirs.try_lock());
-    theirs.unlock();
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct postgresql {
     const char* no_schema;  ///< the SQLSTATE of a sequence whose schema does not exist
     const char* cafe;       ///< what it makes of the name "café" of an application
     feature unlogged_sequences;
+    feature looks_for_its_client;        ///< client_connection_check_interval
     feature leases;                      ///< idle_session_timeout, by which leased_lock works
     feature names_its_backups_since_15;  ///< pg_backup_start(), not pg_start_backup()
 };
