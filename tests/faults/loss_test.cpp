@@ -96,7 +96,7 @@ TEST_F(Loss, TheEndOfTheBackendIsToldWithoutAQuery) {
         bell of_x{x.lost()}, of_y{y.lost()};
         admin << "SELECT 'from here'";
         const auto killed = clock::now();
-        end_session(admin, pid_of(a));
+        admin << "SELECT pg_terminate_backend(" << pid_of(a) << ")";
         const auto told = of_x.heard();
         ASSERT_TRUE(told && of_y.heard());
         delays.push_back(*told - killed);
