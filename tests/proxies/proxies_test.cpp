@@ -27,9 +27,12 @@
 #include <dlock/postgresql/multi_lock.hpp>
 
 #include "tests/servers/haproxy.hpp"
+#include "tests/servers/mariadb_server.hpp"
 #include "tests/servers/mysql_router.hpp"
+#include "tests/servers/mysql_server.hpp"
 #include "tests/servers/pgbouncer.hpp"
 #include "tests/servers/pgpool.hpp"
+#include "tests/servers/postgresql_server.hpp"
 #include "tests/servers/server_traits.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/postgresql.hpp"

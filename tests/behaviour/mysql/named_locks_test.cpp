@@ -156,8 +156,9 @@ TEST_P(NamedLocks, OnlyARepeatableReadIsOlderThanItsStatement) {
         EXPECT_EQ(b_.ask("UPDATE test.rows_ SET x=2 WHERE id=2"), "");
         EXPECT_EQ(a_.ask("SELECT x FROM test.rows_ WHERE id=2"), seen) << level;
         const bool has_snapshot = level == std::string{"REPEATABLE READ"} || level == std::string{"SERIALIZABLE"};
-        if (seen != std::string{"ERROR 1020"})  // which has ended the transaction
+        if (seen != std::string{"ERROR 1020"}) {  // which has ended the transaction
             EXPECT_EQ(a_.ask("SELECT x FROM test.rows_ WHERE id=2 FOR UPDATE"), has_snapshot ? GetParam().traits.changed_row : "2") << level;
+        }
         EXPECT_EQ(a_.ask("ROLLBACK"), "");
     }
 }
