@@ -82,9 +82,10 @@ def main():
     cases = read()
     print("# Tested on")
     print()
-    print("Written by `.ci/run` (`DLOCK_TESTED=docs/tested.md .ci/run`); `./setup --matrix` gets the servers. A number is")
-    print("that of the cases that passed. In brackets: those skipped because the server has not what they test, as")
-    print("[server_traits.cpp](../tests/servers/server_traits.cpp) says. Empty: not run.")
+    print("Written by a run: `DLOCK_TESTED=docs/tested.md .ci/run`; `./setup --matrix` gets the servers. A number is that of the")
+    print("cases that passed. In brackets: those skipped because the server has not what they test, as")
+    print("[server_traits.cpp](../tests/servers/server_traits.cpp) says. Empty: not run. Suites that are not here have run on the")
+    print("machine's own servers only: PostgreSQL 15, MariaDB 10.11, MySQL 5.6, PgBouncer 1.18.")
     for kind in DATABASES:
         servers = {server for suite in cases.values() for server in suite
                    if "_" not in server and (server.rpartition("-")[0] or server) == kind}

@@ -20,7 +20,7 @@ scratch=$(mktemp -d /tmp/dlock.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 cp -RL . "$scratch/dlock"
 
-cat >"$scratch/build" <<'END'
+cat >"$scratch/compile" <<'END'
 #!/bin/bash
 set -euo pipefail
 where=$1 compiler=$2 standard=$3
@@ -38,9 +38,9 @@ for example in dlock/examples/*.cpp; do
         "$example"
 done
 END
-chmod +x "$scratch/build"
+chmod +x "$scratch/compile"
 cd "$scratch"
 case $where in
-    here) ./build "$where" "$compiler" "$standard" ;;
-    *) "$tree/tools/debian_root" "$where" ./build "$where" "$compiler" "$standard" ;;
+    here) ./compile "$where" "$compiler" "$standard" ;;
+    *) "$tree/tools/debian_root" "$where" ./compile "$where" "$compiler" "$standard" ;;
 esac
