@@ -39,7 +39,10 @@ public:
     [[nodiscard]] bool is_null(int column) const noexcept { return rows() == 0 || PQgetisnull(result_.get(), 0, column) != 0; }
     [[nodiscard]] bool is_true(int column) const noexcept { return letter(column) == 't'; }
     /// The first character of a value, which is all of a boolean: 't' or 'f'. '\0': NULL.
-    [[nodiscard]] char letter(int column) const noexcept { return rows() == 0 ? '\0' : *PQgetvalue(result_.get(), 0, column); }
+    [[nodiscard]] char letter(int column) const noexcept {
+        const char* const value = rows() == 0 ? nullptr : PQgetvalue(result_.get(), 0, column);  // NULL reads as empty
+        return value != nullptr ? *value : '\0';  // whoever answers may have sent fewer columns than were asked for
+    }
     [[nodiscard]] const char* text(int row, int column) const noexcept { return PQgetvalue(result_.get(), row, column); }
     [[nodiscard]] int integer(int column) const noexcept { return is_null(column) ? 0 : std::atoi(text(0, column)); }
 
