@@ -580,7 +580,7 @@ TYPED_TEST(LockManager, CloseReleasesEverythingAndEndsEveryWait) {
     await([&] { return this->onlooker_.held() == 0; }, "the server has released it");
 }
 
-/// What is not closed yet may still grant it.
+/// A manager that is not closed yet may still grant the lock.
 template <class Lock>
 bool takes_no_more(Lock& lock) {
     try {

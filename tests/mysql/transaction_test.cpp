@@ -82,7 +82,7 @@ TEST_P(MySQLTransaction, NoIncrementUnderALockIsLost) {
     for (const char* level : {"READ COMMITTED", "READ UNCOMMITTED", "SERIALIZABLE"}) {
         const auto set = std::string{"SET SESSION TRANSACTION ISOLATION LEVEL "} + level;
         const bool second_fails = level == std::string{"SERIALIZABLE"} && GetParam().traits.changed_row != std::string{"2"};
-        const auto counted = second_fails ? "1" : "2";  // and is told so, instead of being lost
+        const auto counted = second_fails ? "1" : "2";  // the server refuses the second increment with an error
         EXPECT_EQ(count_twice<lock>(set, "START TRANSACTION"), counted) << level;
         EXPECT_EQ(count_twice<fenced_lock>(set, "START TRANSACTION"), counted) << level;
         EXPECT_EQ(count_twice<one_of_one>(set, "START TRANSACTION"), counted) << level;
