@@ -363,7 +363,7 @@ private:
     std::optional<grant_type> ask(guard& locked, entry& e, const key_type& k, mode m, std::optional<deadline> until,
                                   const std::stop_token& stop, detail::wake_list& woken) {
         const auto asked = deadline::clock::now();
-        std::optional<deadline> reachable_until;  // from when the server did not answer
+        auto reachable_until = deadline::never();  // counts from when the server did not answer
         std::optional<detail::either_stop> ended;  // by the caller or by close(); only who waits pays for it
         unsigned pauses = 0;
         for (std::size_t broken = 0;;) {
@@ -373,7 +373,7 @@ private:
             try {
                 c = roster_.pick(locked, e.on);
                 if (tries(locked, c, k, m)) return hold(e, m, c, woken);
-                reachable_until.reset();
+                reachable_until = deadline::never();
                 if (!until || until->expired()) return std::nullopt;
                 if (!ended) ended.emplace(stop, closing_.get_token());
                 if (const auto spare = roster_.check_out(locked)) {
@@ -385,11 +385,11 @@ private:
                 if (closed_) throw over();
                 const bool may_pass = error.reason() == errc::not_connected && !error.permanent();
                 if (error.reason() != errc::lost && !may_pass) throw;
-                if (!reachable_until) reachable_until = deadline::after(options_.reconnect_for);
+                if (reachable_until.is_never()) reachable_until = deadline::after(options_.reconnect_for);
                 if (c) unlocked(locked, [&] { lose(c); });
                 const bool was_silent = deadline::clock::now() - asked >= options_.grace;
                 if (c && ++broken <= options_.connections && !was_silent) continue;  // another one, or a new one, may well be fine
-                if (!until || until->expired() || reachable_until->expired()) throw;
+                if (!until || until->expired() || reachable_until.expired()) throw;
                 if (!ended) ended.emplace(stop, closing_.get_token());
             }
             unlocked(locked, [&] { pause(pauses++, *until, *ended); });
