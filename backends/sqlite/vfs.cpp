@@ -16,10 +16,14 @@ using sqlite_api::sqlite3_int64;
 using sqlite_api::sqlite3_io_methods;
 using sqlite_api::sqlite3_vfs;
 
-sqlite3_vfs* unix_vfs = nullptr;
+/// Null: this SQLite was built without it.
+sqlite3_vfs* unix_vfs() noexcept {
+    static auto* const found = sqlite_api::sqlite3_vfs_find("unix");  // one object, as long as the library is loaded
+    return found;
+}
 
 int access(sqlite3_vfs*, const char* file, int question, int* answer) noexcept {
-    if (question != SQLITE_ACCESS_EXISTS) return unix_vfs->xAccess(unix_vfs, file, question, answer);
+    if (question != SQLITE_ACCESS_EXISTS) return unix_vfs()->xAccess(unix_vfs(), file, question, answer);
     *answer = 0;
     return SQLITE_OK;
 }
@@ -33,7 +37,7 @@ struct addition {
 
 std::size_t offset() noexcept {
     constexpr auto alignment = alignof(addition);
-    return (static_cast<std::size_t>(unix_vfs->szOsFile) + alignment - 1) / alignment * alignment;
+    return (static_cast<std::size_t>(unix_vfs()->szOsFile) + alignment - 1) / alignment * alignment;
 }
 
 addition& addition_to(sqlite3_file* file) noexcept {
@@ -61,7 +65,7 @@ int lock(sqlite3_file* file, int level) noexcept {
 /// file of somebody else's in a directory like /tmp, to root, too. https://docs.kernel.org/admin-guide/sysctl/fs.html#protected-regular
 int open_existing(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* given) noexcept {
     if ((flags & SQLITE_OPEN_MAIN_DB) != 0) flags &= ~SQLITE_OPEN_CREATE;
-    return unix_vfs->xOpen(unix_vfs, name, file, flags, given);
+    return unix_vfs()->xOpen(unix_vfs(), name, file, flags, given);
 }
 
 int open(sqlite3_vfs* self, const char* name, sqlite3_file* file, int flags, int* given) noexcept {
@@ -80,9 +84,8 @@ class variant {
 public:
     template <class Change>
     variant(const char* name, Change change) {
-        unix_vfs = sqlite_api::sqlite3_vfs_find("unix");
-        if (unix_vfs == nullptr) return;
-        vfs_ = *unix_vfs;
+        if (unix_vfs() == nullptr) return;
+        vfs_ = *unix_vfs();
         vfs_.pNext = nullptr;
         vfs_.zName = name;
         change(vfs_);

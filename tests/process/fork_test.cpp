@@ -343,6 +343,7 @@ using ForkedWorker = Fork;
 INSTANTIATE_TEST_SUITE_P(, ForkedWorker, ::testing::Values(kinds[0], kinds[6], kinds[8], kinds[13]), [](const auto& of) { return of.param.name; });
 
 TEST_P(ForkedWorker, LocksOnSessionsOfItsOwnAndIsToldOfTheirLoss) {
+    SKIP_IF_CHILDREN_CANNOT_HAVE_THREADS();
     hold();
     (void)held->lost();  // the parent's watch has begun
     const auto job = GetParam().name.starts_with("PostgreSql")

@@ -135,7 +135,10 @@ std::multimap<std::string, std::uint64_t> other_threads() {
 template <class Kind>
 class Program : public ::testing::Test {
 protected:
-    void SetUp() override { url = Kind::url(); }
+    void SetUp() override {
+        SKIP_IF_CHILDREN_CANNOT_HAVE_THREADS();
+        url = Kind::url();
+    }
     std::string url;
 };
 
