@@ -95,10 +95,10 @@ namespace {
 
 /// Proves, after an answer that was neither yes nor no, that this server connection does not hold the key: by asking the
 /// server, else by ending the session. False: the session has ended, and connection::error() says why.
-[[nodiscard]] bool prove_not_held(connection& on, std::string_view key, unsigned long id) noexcept {
+[[nodiscard]] bool prove_not_held(connection& on, std::string_view key, sql::served_by who) noexcept {
     constexpr int attempts = 3;  // a KILL QUERY that comes late can end these statements too
     for (int i = 0; i < attempts; ++i) {
-        const auto answer = ask(on, sql::release_ghost(id, on.server().literal(key)).view(), "the question whether it had granted a lock");
+        const auto answer = ask(on, sql::release_ghost(who, on.server().literal(key)).view(), "the question whether it had granted a lock");
         if (answer.failed == errc::lost) return false;
         if (!answer.failed && answer.value) return true;
     }
@@ -108,12 +108,12 @@ namespace {
 
 released release_key(connection& on, std::string_view key) noexcept {
     const auto name = on.server().literal(key);
-    const auto answer = ask(on, (on.is_proven() ? sql::release(name) : sql::release_if(on.id(), name)).view(), "a release");
+    const auto answer = ask(on, (on.is_proven() ? sql::release(name) : sql::release_if(on.who(), name)).view(), "a release");
     if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
     switch (*answer.failed) {
         case errc::lost: return released::lost;
         case errc::unsupported: return released::pending;  // the rows of another statement come first
-        default: return prove_not_held(on, key, on.id()) ? released::yes : released::lost;
+        default: return prove_not_held(on, key, on.who()) ? released::yes : released::lost;
     }
 }
 
@@ -170,13 +170,7 @@ enum class fencing : bool { no, yes };
 
 sql::text acquiring_statement(const connection& on, std::string_view key, milliseconds wait, fencing with) noexcept {
     const auto name = on.server().literal(key);
-    if (on.may_have_snapshot()) {
-        return sql::acquire_in_transaction(on.server().isolation(), on.is_proven() ? 0 : on.id(), name, wait, with == fencing::yes);
-    }
-    if (with == fencing::yes) {
-        return on.is_proven() ? sql::acquire_fenced(name, wait) : sql::acquire_fenced_if(on.id(), name, wait);
-    }
-    return on.is_proven() ? sql::acquire(name, wait) : sql::acquire_if(on.id(), name, wait);
+    return with == fencing::yes ? sql::acquire_fenced(on.terms(), name, wait) : sql::acquire(on.terms(), name, wait);
 }
 
 /// Waits until the server is a second old. One round trip, once per connection, unless it is younger.
@@ -213,7 +207,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
                 throw error;
             default: break;
         }
-        if (!prove_not_held(*on, key, on->id())) throw on->error(errc::lost);
+        if (!prove_not_held(*on, key, on->who())) throw on->error(errc::lost);
         if (error.reason() != errc::cancelled) throw error;
         if (overdue) return of.is_try ? throw unanswered_try(*on) : std::optional<grant>{};
         if (stop.requested()) throw cancelled(true);
@@ -221,18 +215,22 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
     }
     if (on->is_severed()) throw on->end();
     if (in_transaction && answer.id == 0) refuse_snapshot();
-    const bool granted = with == fencing::yes ? answer.value > 0U : answer.value == 1U;
+    const auto said = static_cast<sql::said>(answer.value.value_or(static_cast<std::uint64_t>(sql::said::ended)));
+    const bool granted = with == fencing::yes ? said > sql::said::ended : said == sql::said::granted;
     if (answer.id != on->id() || on->was_replaced()) {
-        if (granted && !prove_not_held(*on, key, answer.id)) throw on->error(errc::lost);
+        if ((granted || said == sql::said::granted_read_only) && !prove_not_held(*on, key, {answer.id})) throw on->error(errc::lost);
         refuse(*on);
     }
+    if (said == sql::said::not_served) refuse(*on);
     on->prove();
-    if (answer.value == 0U) return std::nullopt;
+    if (said == sql::said::busy) return std::nullopt;
+    if (said == sql::said::read_only) refuse_read_only();
     if (granted && !stop.requested()) {
         return grant{on, on->remember(), fencing_token{with == fencing::yes ? *answer.value : 0}};
     }
     // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server
-    if (!prove_not_held(*on, key, on->id())) throw on->error(errc::lost);
+    if (!prove_not_held(*on, key, on->who())) throw on->error(errc::lost);
+    if (said == sql::said::granted_read_only) refuse_read_only();
     if (overdue) return of.is_try ? throw unanswered_try(*on) : std::optional<grant>{};
     throw cancelled(stop.requested());
 }

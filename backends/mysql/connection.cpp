@@ -20,6 +20,7 @@
 #include <dlock/mysql/error.hpp>
 #include <dlock/soci/inherited.hpp>
 #include <dlock/soci/native.hpp>
+#include <dlock/verify_exclusion.hpp>
 
 namespace dlock::mysql {
 namespace {
@@ -76,6 +77,7 @@ private:
 namespace note {
 
 constexpr const char* session_pooling = "dlock: assume_session_pooling";
+constexpr const char* mark = "dlock: mark";
 constexpr const char* local_locks = "dlock: accept_local_locks";
 constexpr const char* one_lock = "dlock: accept_one_lock_per_session";
 constexpr const char* grace = "dlock: set_grace";
@@ -180,6 +182,13 @@ void connection::set_grace(std::chrono::milliseconds grace) {
 void connection::assume_session_pooling() {
     note::set(handle_, note::session_pooling);
     session_pooling_ = true;
+}
+
+std::uint64_t connection::mark() {
+    if (const auto known = note::get(handle_, note::mark); known != 0) return known;
+    const auto made = static_cast<std::uintptr_t>(detail::random_number()) >> 1U | 1U;  // so that a signed number holds it
+    note::set(handle_, note::mark, made);
+    return made;
 }
 
 void connection::accept_local_locks() {

@@ -145,9 +145,13 @@ public:
 
     // --- who it is
 
-    /// The id that CONNECTION_ID() must give. Behind a pooler it is another one than the handle's, and 0 until it was asked for.
-    [[nodiscard]] unsigned long id() const noexcept { return session_pooling_ ? pooled_id_ : greeting_.id; }
-    void set_pooled_id(unsigned long id) noexcept { pooled_id_ = id; }
+    /// The id that CONNECTION_ID() must give, and behind a pooler the mark that the session has. There the id is another one than the
+    /// handle's, and 0 until it was asked for; without a pooler 0 says that there is one (ask_for_id()).
+    [[nodiscard]] sql::served_by who() const noexcept { return session_pooling_ ? pooled_ : sql::served_by{greeting_.id}; }
+    [[nodiscard]] unsigned long id() const noexcept { return who().connection; }
+    void set_pooled(sql::served_by who) noexcept { pooled_ = who; }
+    /// What the session is marked with behind a pooler. The handle keeps it: the driver's next connection has the same.
+    [[nodiscard]] std::uint64_t mark();
 
     /// The server has confirmed id() with an answer, and neither a pooler nor the driver can change it unseen.
     [[nodiscard]] bool is_proven() const noexcept {
@@ -182,6 +186,14 @@ public:
     /// A transaction is open, as the server has said behind its last answer, and the caller has not accepted what that can mean.
     [[nodiscard]] bool may_have_snapshot() const noexcept {
         return (handle_->server_status & SERVER_STATUS_IN_TRANS) != 0 && !open_snapshot_;
+    }
+
+    /// What an acquiring statement is to compare now.
+    [[nodiscard]] sql::terms terms() const noexcept {
+        sql::terms of{.who = is_proven() ? sql::served_by{0} : who()};
+        if (!local_locks_) of.read_only = server_.read_only();
+        if (may_have_snapshot()) of.isolation = server_.isolation();
+        return of;
     }
 
     // --- the locks that this session holds
@@ -253,7 +265,7 @@ private:
     bool proven_ = false;
     bool can_fence_ = false;
     std::atomic<bool> hides_labels_ = false;  ///< a pipeline is used by many threads
-    unsigned long pooled_id_ = 0;
+    sql::served_by pooled_{0};
     std::uint64_t next_serial_ = 1;
     std::uint64_t lost_below_ = 1;
     detail::held_locks<held_lock, hash> held_;

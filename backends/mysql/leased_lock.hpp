@@ -19,9 +19,10 @@ namespace dlock::mysql {
 /// What basic_leased_lock needs: see leasing_backend. The server ends the session by wait_timeout, in whole seconds.
 /// https://mariadb.com/kb/en/server-system-variables/#wait_timeout
 struct leasing {
-    /// \throws lock_error  as mysql::open_session(); lost
-    [[nodiscard]] static std::shared_ptr<soci::session> open_session(const std::string& connection, std::chrono::milliseconds lease);
-    static void reopen_session(soci::session& session, std::chrono::milliseconds lease);
+    /// \throws lock_error  as mysql::open_session()
+    [[nodiscard]] static std::shared_ptr<soci::session> connect(const std::string& connection);
+    /// \throws lock_error  lost
+    static void begin_lease(soci::session& session, std::chrono::milliseconds lease);
     [[nodiscard]] static bool heartbeat(soci::session& session, std::chrono::milliseconds longest) noexcept;
     [[nodiscard]] static std::function<void()> breaker(soci::session& session);
 };

@@ -22,18 +22,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-void limit_silence(soci::session& session, milliseconds lease) {
-    bound_silence(session);
-    connection::of(session)->keep_always();
-    auto* const handle = handle_of(session);
-    constexpr my_bool never = 0;  // the next connection would have no limit
-    mysql_optionsv(handle, MYSQL_OPT_RECONNECT, &never);
-    const std::string sql = "SET SESSION wait_timeout = " + std::to_string(std::chrono::ceil<std::chrono::seconds>(lease).count());
-    const auto on = connection::of(session);
-    on->set_grace(std::min(lease, soci_support::default_grace));
-    if (const auto failed = execute(*on, sql)) throw on->error(*failed);
-}
-
 }  // namespace
 
 void bound_silence(soci::session& session, std::chrono::seconds bound) {
@@ -46,15 +34,18 @@ void set_grace(soci::session& session, milliseconds grace) {
     connection::of(session)->set_grace(grace);
 }
 
-std::shared_ptr<soci::session> leasing::open_session(const std::string& connection, milliseconds lease) {
-    auto session = mysql::open_session(connection);
-    limit_silence(*session, lease);
-    return session;
-}
+std::shared_ptr<soci::session> leasing::connect(const std::string& connection) { return mysql::open_session(connection); }
 
-void leasing::reopen_session(soci::session& session, milliseconds lease) {
-    session.reconnect();  // in open_session()'s way, as it was opened
-    limit_silence(session, lease);
+void leasing::begin_lease(soci::session& session, milliseconds lease) {
+    bound_silence(session);
+    connection::of(session)->keep_always();
+    auto* const handle = handle_of(session);
+    constexpr my_bool never = 0;  // the next connection would have no limit
+    mysql_optionsv(handle, MYSQL_OPT_RECONNECT, &never);
+    const std::string sql = "SET SESSION wait_timeout = " + std::to_string(std::chrono::ceil<std::chrono::seconds>(lease).count());
+    const auto on = connection::of(session);
+    on->set_grace(std::min(lease, soci_support::default_grace));
+    if (const auto failed = execute(*on, sql)) throw on->error(*failed);
 }
 
 bool leasing::heartbeat(soci::session& session, milliseconds longest) noexcept {

@@ -13,6 +13,7 @@
 #include <dlock/mysql/connection.hpp>
 #include <dlock/mysql/error.hpp>
 #include <dlock/mysql/pauses.hpp>
+#include <dlock/mysql/preflight.hpp>
 #include <dlock/mysql/ready.hpp>
 #include <dlock/mysql/set_sql.hpp>
 #include <dlock/mysql/set_statement.hpp>
@@ -29,8 +30,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::sp
                                   const stop_event& stop) {
     const auto unit = on->server().waits_whole_seconds() ? sql::unit::second : sql::unit::millisecond;
     const bool in_transaction = on->may_have_snapshot();
-    const auto isolation = in_transaction ? on->server().isolation() : std::string_view{};
-    const auto text = sql::acquire_all(on->is_proven() ? 0 : on->id(), sql::names{keys, on->server().has_national_literals()}, wait, is_total, unit, isolation);
+    const auto text = sql::acquire_all(on->terms(), sql::names{keys, on->server().has_national_literals()}, wait, is_total, unit);
     const auto until = on->waiting(is_total ? std::optional{wait} : std::nullopt);
     const auto answer = ask(*on, text.view(), until, "a request for several locks");
     const bool overdue = on->was_overdue() && !stop.requested();
@@ -42,7 +42,7 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::sp
                 throw error;
             default: break;
         }
-        if (!statement::prove_none_held(*on, keys, on->id())) throw on->error(errc::lost);
+        if (!statement::prove_none_held(*on, keys, on->who())) throw on->error(errc::lost);
         if (error.reason() != errc::cancelled) throw error;
         if (overdue) return is_try ? throw unanswered_try(*on) : std::optional<grant>{};
         if (stop.requested()) throw cancelled(true);
@@ -50,15 +50,18 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::sp
     }
     if (on->is_severed()) throw on->end();
     if (in_transaction && answer.id == 0) refuse_snapshot();
-    const auto said = static_cast<sql::said>(answer.value.value_or(static_cast<unsigned>(sql::said::ended)));
+    const auto said = static_cast<sql::said>(answer.value.value_or(static_cast<std::uint64_t>(sql::said::ended)));
     if (answer.id != on->id() || on->was_replaced()) {
-        if (said != sql::said::refused && !statement::prove_none_held(*on, keys, answer.id)) throw on->error(errc::lost);
+        if (said != sql::said::not_served && !statement::prove_none_held(*on, keys, {answer.id})) throw on->error(errc::lost);
         refuse(*on);
     }
+    if (said == sql::said::not_served) refuse(*on);
     on->prove();
+    if (said == sql::said::read_only) refuse_read_only();
     if (said == sql::said::granted && !stop.requested()) return grant{on, on->remember_all()};
-    if ((said != sql::said::busy || keys.size() > 1) && !statement::prove_none_held(*on, keys, on->id())) throw on->error(errc::lost);
+    if ((said != sql::said::busy || keys.size() > 1) && !statement::prove_none_held(*on, keys, on->who())) throw on->error(errc::lost);
     if (said == sql::said::busy) return std::nullopt;
+    if (said == sql::said::granted_read_only) refuse_read_only();
     if (overdue) return is_try ? throw unanswered_try(*on) : std::optional<grant>{};
     throw cancelled(stop.requested());  // as MariaDB answers KILL QUERY; or granted, too late to stop the server
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <mysql.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -32,6 +33,21 @@ namespace {
 
 void set(connection& on, std::string_view sql) {
     if (const auto failed = execute(on, sql)) throw on.error(*failed);
+}
+
+/// Whether something stands between: the server sees another port than ours, or one where we have a unix socket. MySQL Router answers
+/// a statement that comes before the answer to the one in front of it with an error; and it may be an address that is translated, where
+/// taking turns only costs time. https://dev.mysql.com/doc/mysql-router/en/
+bool is_proxied(connection& on) {
+    sockaddr_storage own{};
+    socklen_t size = sizeof own;
+    if (::getsockname(mysql_get_socket(on.handle()), reinterpret_cast<sockaddr*>(&own), &size) != 0) return true;
+    std::uint64_t port = 0;
+    if (own.ss_family == AF_INET) port = ntohs(reinterpret_cast<const sockaddr_in&>(own).sin_port);
+    if (own.ss_family == AF_INET6) port = ntohs(reinterpret_cast<const sockaddr_in6&>(own).sin6_port);
+    const auto seen = ask(on, sql::client_port);
+    if (seen.failed) throw on.error(*seen.failed);
+    return seen.value != port;
 }
 
 }  // namespace
@@ -106,7 +122,9 @@ private:
 
 struct pipeline::parts {
     explicit parts(std::shared_ptr<soci::session> s)
-        : session{std::move(s)}, on{ready(*session)}, watch{mysql_get_socket(on->handle()), losses}, speaker{*on, watch.socket()}, talk{speaker} {}
+        : session{std::move(s)}, on{ready(*session)}, watch{mysql_get_socket(on->handle()), losses}, speaker{*on, watch.socket()}, talk{speaker} {
+        if (on->assumes_session_pooling() || is_proxied(*on)) talk.take_turns();
+    }
 
     static std::shared_ptr<connection> ready(soci::session& session) {
         bound_silence(session);
@@ -134,11 +152,11 @@ struct pipeline::parts {
     [[nodiscard]] sql::text acquiring(std::string_view k) const noexcept {
         constexpr std::chrono::milliseconds at_once{0};
         const auto name = on->server().literal(k);
-        return on->is_proven() ? sql::try_acquire(name) : sql::acquire_if(on->id(), name, at_once);
+        return on->is_proven() ? sql::try_acquire(on->terms().read_only, name) : sql::acquire(on->terms(), name, at_once);
     }
     [[nodiscard]] sql::text releasing(std::string_view k) const noexcept {
         const auto name = on->server().literal(k);
-        return on->is_proven() ? sql::release(name) : sql::release_if(on->id(), name);
+        return on->is_proven() ? sql::release(name) : sql::release_if(on->who(), name);
     }
 
     /// No answer came.
@@ -171,12 +189,13 @@ bool pipeline::try_acquire(const std::string& k, mode m) {
     const auto said = p.talk.ask(p.acquiring(k));
     if (said.came && !said.failed && said.value && *said.value <= 1U) return *said.value == 1U;
     if (!said.came) p.end();
+    if (!said.failed && said.value == static_cast<std::uint64_t>(sql::said::read_only)) refuse_read_only();
     if (!said.failed && said.value) {  // another connection than ours has answered: a pooler has put it there
         sever();
         throw lock_error{errc::lost, "dlock: a pooler has put another server connection behind this one: it was ended, and every lock on it is lost"};
     }
     // an error, or NULL: KILL QUERY
-    const auto proof = p.talk.ask(sql::release_ghost(p.on->id(), p.on->server().literal(k)));
+    const auto proof = p.talk.ask(sql::release_ghost(p.on->who(), p.on->server().literal(k)));
     if (!proof.came || proof.failed || !proof.value) {
         sever();
         if (said.failed && said.failed->reason() == errc::lost) throw *said.failed;

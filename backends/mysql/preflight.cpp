@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/mysql/preflight.hpp>
 
+#include <cstdint>
 #include <string_view>
 
 #include <mysqld_error.h>
 
 #include <dlock/error.hpp>
 #include <dlock/mysql/answer.hpp>
+#include <dlock/mysql/ready.hpp>
 #include <dlock/mysql/sql.hpp>
 
 namespace dlock::mysql {
@@ -19,11 +21,28 @@ bool is_on(std::string_view value) noexcept { return value != "0" && value != "O
 }  // namespace
 
 void ask_for_id(connection& on) {
+    if (!on.assumes_session_pooling()) {
+        if (on.id() == 0) refuse(on);  // no server greets with it: a proxy does, which has no server connection yet, or one for many
+        return;
+    }
     if (on.id() != 0) return;
-    const auto answer = ask(on, sql::connection_id);
+    const auto mark = on.mark();
+    if (const auto failed = execute(on, sql::set_mark(mark).view())) throw on.error(*failed);
+    const auto answer = ask(on, sql::connection_id_and_mark);
     if (answer.failed) throw on.error(*answer.failed);
-    on.set_pooled_id(static_cast<unsigned long>(answer.value.value_or(0)));
+    if (answer.id != mark) {
+        throw lock_error{errc::unsupported,
+                         "dlock: other sessions use this server connection, too, or have left it as it was, so assume_session_pooling() is not true of "
+                         "this pooler: have it give each session a server connection of its own, reset between clients, or connect to the server directly"};
+    }
+    on.set_pooled({static_cast<unsigned long>(answer.value.value_or(0)), mark});
     on.prove();
+}
+
+void refuse_read_only() {
+    throw lock_error{errc::unsupported,
+                     "dlock: this server is read-only, a replica perhaps, whose locks exclude nobody on the primary: connect to the primary, or, if "
+                     "everybody who wants the lock connects to this server, call mysql::accept_local_locks()"};
 }
 
 void preflight(connection& on) {
@@ -37,11 +56,7 @@ void preflight(connection& on) {
                          "dlock: a named lock of a Galera cluster is one of its node, and excludes nobody on the others: if everybody who "
                          "wants it connects to this node, call mysql::accept_local_locks()"};
     }
-    if (is_on(variables.text(0))) {
-        throw lock_error{errc::unsupported,
-                         "dlock: this server is read-only, a replica perhaps, whose locks exclude nobody on the primary: connect to the "
-                         "primary, or, if everybody who wants the lock connects to this server, call mysql::accept_local_locks()"};
-    }
+    if (is_on(variables.text(0))) refuse_read_only();
     on.set_checked();
 }
 

@@ -9,7 +9,11 @@
 namespace dlock::mysql {
 
 /// Who the connection is for the server. No round trip but behind a pooler, and there only once.
+/// \throws lock_error  unsupported: a pooler that was not promised to keep sessions, or was, and does not
 void ask_for_id(connection& on);
+
+/// The server is read-only. Nothing is locked.
+[[noreturn]] void refuse_read_only();
 
 /// Refuses a server whose locks exclude nobody on the others of its kind. One round trip, once per connection; two where the
 /// server knows no Galera, as MySQL.

@@ -43,6 +43,12 @@ struct server {
         return version < (mariadb ? 110'101 : 80'003) ? "@@tx_isolation" : "@@transaction_isolation";
     }
 
+    /// Whether the server is read-only now, as SQL: a number or, since MariaDB 12, a word.
+    /// https://mariadb.com/docs/server/server-management/variables-and-modes/server-system-variables#read_only
+    [[nodiscard]] constexpr std::string_view read_only() const noexcept {
+        return mariadb && version >= 120'000 ? "(@@read_only<>_utf8mb4'OFF')" : "@@read_only";
+    }
+
     /// \throws lock_error  bad_key where the server would refuse, fold or truncate the name
     void check(std::string_view name) const;
 };

@@ -58,28 +58,15 @@ struct names {
     [[nodiscard]] name literal(const std::string& key) const noexcept { return {key, national}; }
 };
 
-/// What an acquiring statement says in its first column; the second is the connection that says it.
-enum class said : unsigned {
-    busy = 0,      ///< one of them was not to be had in this time; those in front of it are held
-    granted = 1,   ///< all of them
-    ended = 2,     ///< from outside; those in front of the one that was waited for are held
-    refused = 3,   ///< another connection answers, which was not asked to lock
-};
-
 /// What a timeout is measured in.
 enum class unit : bool { millisecond, second };
 
-/// \param connection  that must answer; 0: it is proven
-/// \param wait        for all of them; whole seconds where the unit is
-/// \param isolation   server::isolation(), in a transaction: id is 0, and nothing is locked, if what is read in it can be stale
-[[nodiscard]] inline long_text acquire_all(unsigned long connection, names set, std::chrono::milliseconds wait, bool is_total, unit u,
-                                           std::string_view isolation = {}) {
-    std::size_t expected = 200;
+/// \param wait  for all of them; whole seconds where the unit is
+[[nodiscard]] inline long_text acquire_all(const terms& of, names set, std::chrono::milliseconds wait, bool is_total, unit u) {
+    std::size_t expected = 300;
     for (const auto& key : set.keys) expected += 2 * key.size() + 160;
     long_text to{expected};
-    to << "SELECT ";
-    if (!isolation.empty()) to << "IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
-    if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
+    of.begin(to);
     to << "IF(CASE";
     for (bool first = true; const auto& key : set.keys) {
         to << " WHEN GET_LOCK(" << set.literal(key) << ",";
@@ -93,37 +80,37 @@ enum class unit : bool { millisecond, second };
         to << ") IS NOT TRUE THEN 0";
         first = false;
     }
-    to << " ELSE 1 END,1,2*SLEEP(0.00002))";
-    if (connection != 0) to << ",3)";
-    if (isolation.empty()) to << " granted,CONNECTION_ID() id LIMIT 1";
-    else to << ") granted,IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1";
+    to << " ELSE 1 END,1";
+    of.look_again(to, wait);
+    to << ",5*SLEEP(0.00002))";
+    of.end(to, " granted", " id");
     return to;
 }
 
 /// 1: all are released; 0: at least one was not held. NULL: another connection answers, which was not asked to release.
-[[nodiscard]] inline long_text release_all(unsigned long connection, names set) {
+[[nodiscard]] inline long_text release_all(served_by who, names set) {
     std::size_t expected = 100;
     for (const auto& key : set.keys) expected += 2 * key.size() + 30;
     long_text to{expected};
     to << "SELECT ";
-    if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
+    if (who.connection != 0) to << "IF(" << who << ",";
     to << "LEAST(1";
     for (const auto& key : set.keys) to << ",IFNULL(RELEASE_LOCK(" << set.literal(key) << "),0)";
     to << ")";
-    if (connection != 0) to << ",NULL)";
+    if (who.connection != 0) to << ",NULL)";
     to << " released LIMIT 1";
     return to;
 }
 
 /// Releases which of them the connection holds, and none that it does not. 1: it holds none any more.
 /// Another connection, which answers, was not asked, and that one is gone. Can be repeated.
-[[nodiscard]] inline long_text release_ghosts(unsigned long connection, names set) {
+[[nodiscard]] inline long_text release_ghosts(served_by who, names set) {
     std::size_t expected = 100;
     for (const auto& key : set.keys) expected += 4 * key.size() + 80;
     long_text to{expected};
-    to << "SELECT IF(CONNECTION_ID()=" << connection << ",LEAST(1";
+    to << "SELECT IF(" << who << ",LEAST(1";
     for (const auto& key : set.keys) {
-        to << ",IF(IS_USED_LOCK(" << set.literal(key) << ")=" << connection << ",IFNULL(RELEASE_LOCK(" << set.literal(key) << "),0),1)";
+        to << ",IF(IS_USED_LOCK(" << set.literal(key) << ")=" << who.connection << ",IFNULL(RELEASE_LOCK(" << set.literal(key) << "),0),1)";
     }
     to << "),1) released LIMIT 1";
     return to;

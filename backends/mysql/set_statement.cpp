@@ -16,21 +16,21 @@ sql::names literals(const connection& on, std::span<const std::string> keys) noe
 
 released release(connection& on, std::span<const std::string> keys) noexcept {
     try {
-        const auto answer = ask(on, sql::release_all(on.is_proven() ? 0 : on.id(), literals(on, keys)).view(), "a release of several locks");
+        const auto answer = ask(on, sql::release_all(on.is_proven() ? sql::served_by{0} : on.who(), literals(on, keys)).view(), "a release of several locks");
         if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
         if (answer.failed == errc::lost) return released::lost;
         if (answer.failed == errc::unsupported) return released::pending;  // the rows of another statement come first
-        return prove_none_held(on, keys, on.id()) ? released::yes : released::lost;
+        return prove_none_held(on, keys, on.who()) ? released::yes : released::lost;
     } catch (const std::bad_alloc&) {
         on.sever("there was no memory to release several locks, so the session was ended, and with it every lock on it");
         return released::lost;
     }
 }
 
-bool prove_none_held(connection& on, std::span<const std::string> keys, unsigned long id) noexcept {
+bool prove_none_held(connection& on, std::span<const std::string> keys, sql::served_by who) noexcept {
     constexpr int attempts = 3;  // a KILL QUERY that comes late can end these statements too
     try {
-        const auto text = sql::release_ghosts(id, literals(on, keys));
+        const auto text = sql::release_ghosts(who, literals(on, keys));
         for (int i = 0; i < attempts; ++i) {
             const auto answer = ask(on, text.view(), "the question which locks it had granted");
             if (answer.failed == errc::lost) return false;

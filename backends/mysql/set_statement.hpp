@@ -17,6 +17,6 @@ namespace dlock::mysql::statement {
 
 /// Proves, after an answer that was not "all", that this server connection holds none of the keys: by releasing what it holds,
 /// else by ending the session. False: the session has ended, and connection::error() says why.
-[[nodiscard]] bool prove_none_held(connection& on, std::span<const std::string> keys, unsigned long id) noexcept;
+[[nodiscard]] bool prove_none_held(connection& on, std::span<const std::string> keys, sql::served_by who) noexcept;
 
 }  // namespace dlock::mysql::statement

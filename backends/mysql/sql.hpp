@@ -8,6 +8,9 @@
 //    a cycle, so where neither a pooler (it was seen that there is none) nor the driver (reconnect=1) can put another
 //    connection behind this one, the later statements do without; the connection's id comes along all the same.
 //    https://dev.mysql.com/doc/refman/8.0/en/flow-control-functions.html#function_if
+//  - A server can be made read-only, because another is to be the primary, while its sessions live on: so each statement asks, and one
+//    that has waited asks again. The three things that an acquiring statement compares are in `terms`.
+//    https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_read_only
 //  - Names. MariaDB locks the bytes of the argument in whatever character set it has, and converts a literal to that of the
 //    connection, which can be utf16; so every name says that it is utf8mb4. A plain one is quoted: its characters are the same
 //    bytes in every character set a client can have, and an administrator can read it in the process list. Any other is
@@ -37,6 +40,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <type_traits>
 
@@ -127,62 +131,94 @@ struct seconds {
     }
 };
 
-/// 1: granted; 0: not in this time; NULL: ended from outside; 2: another connection answers, which was not asked to lock.
-[[nodiscard]] constexpr text acquire_if(unsigned long connection, name key, std::chrono::milliseconds wait) noexcept {
+/// Whether our own session answers: by its connection, and behind a pooler also by the mark that it was given, which another client
+/// of the same session would not have. https://dev.mysql.com/doc/refman/8.0/en/user-variables.html
+struct served_by {
+    unsigned long connection;
+    std::uint64_t mark = 0;  ///< 0: none
+
+    template <class Text>
+    friend constexpr Text& operator<<(Text& to, served_by who) {
+        to << "CONNECTION_ID()=" << who.connection;
+        return who.mark == 0 ? to : to << " AND @dlock_mark=" << who.mark;
+    }
+};
+
+/// What an acquiring statement says in its first column; the second is the connection that says it. A fenced one says the token where
+/// others say 1, and a token is larger than all of these. NULL: ended from outside.
+enum class said : std::uint64_t {
+    busy = 0,         ///< not in this time; of several names, those in front of the one that was not to be had are held
+    granted = 1,
+    not_served = 2,   ///< another session answers, which was not asked to lock
+    read_only = 3,    ///< the server is read-only, and was not asked to lock
+    granted_read_only = 4,  ///< it has become so during the wait
+    ended = 5,        ///< of several names: from outside; those in front of the one that was waited for are held
+};
+
+/// What has to be true when the statement is executed, or nothing is locked.
+struct terms {
+    served_by who{0};                 ///< connection 0: it is proven
+    std::string_view read_only = {};  ///< server::read_only(), which must be false; empty: as the caller likes
+    std::string_view isolation = {};  ///< server::isolation(), in a transaction: id is 0, and nothing is locked, if what is read in it can be stale
+
+    template <class Text>
+    constexpr void begin(Text& to) const {
+        to << "SELECT ";
+        if (!isolation.empty()) to << "IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
+        if (who.connection != 0) to << "IF(" << who << ",";
+        if (!read_only.empty()) to << "IF(" << read_only << ",3,";
+    }
+    /// 4 instead of 1 where the server has become read-only. A try need not look again.
+    template <class Text>
+    constexpr void look_again(Text& to, std::chrono::milliseconds wait) const {
+        if (!read_only.empty() && wait.count() != 0) to << "+3*" << read_only;
+    }
+    template <class Text>
+    constexpr void end(Text& to, std::string_view column = {}, std::string_view id_column = {}) const {
+        if (!read_only.empty()) to << ")";
+        if (who.connection != 0) to << ",2)";
+        if (!isolation.empty()) to << ")";
+        to << column;
+        if (isolation.empty()) to << ",CONNECTION_ID()";
+        else to << ",IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID())";
+        to << id_column << " LIMIT 1";
+    }
+};
+
+[[nodiscard]] constexpr text acquire(const terms& of, name key, std::chrono::milliseconds wait) noexcept {
     text to;
-    to << "SELECT IF(CONNECTION_ID()=" << connection << ",GET_LOCK(" << key << "," << seconds{wait}
-       << "),2),CONNECTION_ID() LIMIT 1";
+    of.begin(to);
+    to << "GET_LOCK(" << key << "," << seconds{wait} << ")";
+    of.look_again(to, wait);
+    of.end(to);
     return to;
 }
 
-/// The same on a connection that has been proven.
-[[nodiscard]] constexpr text acquire(name key, std::chrono::milliseconds wait) noexcept {
+[[nodiscard]] constexpr text acquire_fenced(const terms& of, name key, std::chrono::milliseconds wait) noexcept {
     text to;
-    to << "SELECT GET_LOCK(" << key << "," << seconds{wait} << "),CONNECTION_ID() LIMIT 1";
+    of.begin(to);
+    to << "ELT(1+GET_LOCK(" << key << "," << seconds{wait} << ")";
+    of.look_again(to, wait);
+    to << ",0,CAST(UUID_SHORT() AS BINARY)";
+    if (!of.read_only.empty() && wait.count() != 0) to << ",NULL,3,4";
+    to << ")";
+    of.end(to);
     return to;
 }
 
 /// For a pipeline, on a connection that has been proven: every column, and every letter of its name, costs both sides.
-[[nodiscard]] constexpr text try_acquire(name key) noexcept {
+[[nodiscard]] constexpr text try_acquire(std::string_view read_only, name key) noexcept {
     text to;
-    to << "SELECT GET_LOCK(" << key << ",0) LIMIT 1";
+    to << "SELECT ";
+    if (!read_only.empty()) to << "IF(" << read_only << ",3,";
+    to << "GET_LOCK(" << key << ",0)" << (read_only.empty() ? "" : ")") << " LIMIT 1";
     return to;
 }
 
-/// As acquire_if(), with the fencing token for 1, and 0 for 2.
-[[nodiscard]] constexpr text acquire_fenced_if(unsigned long connection, name key, std::chrono::milliseconds wait) noexcept {
+/// 1: released; 0: another session's; NULL: nobody's, or another session answers, which was not asked to release.
+[[nodiscard]] constexpr text release_if(served_by who, name key) noexcept {
     text to;
-    to << "SELECT IF(CONNECTION_ID()=" << connection << ",ELT(1+GET_LOCK(" << key << "," << seconds{wait}
-       << "),0,CAST(UUID_SHORT() AS BINARY)),0),CONNECTION_ID() LIMIT 1";
-    return to;
-}
-
-/// The same on a connection that has been proven.
-[[nodiscard]] constexpr text acquire_fenced(name key, std::chrono::milliseconds wait) noexcept {
-    text to;
-    to << "SELECT ELT(1+GET_LOCK(" << key << "," << seconds{wait}
-       << "),0,CAST(UUID_SHORT() AS BINARY)),CONNECTION_ID() LIMIT 1";
-    return to;
-}
-
-/// In a transaction: as acquire() or acquire_fenced(), but id is 0, and nothing is locked, if what is read in it can be stale.
-/// \param connection  that must answer, as acquire_if(); 0: it is proven
-/// \param isolation   server::isolation()
-[[nodiscard]] constexpr text acquire_in_transaction(std::string_view isolation, unsigned long connection, name key,
-                                                    std::chrono::milliseconds wait, bool fenced) noexcept {
-    text to;
-    to << "SELECT IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',NULL,";
-    if (connection != 0) to << "IF(CONNECTION_ID()=" << connection << ",";
-    to << (fenced ? "ELT(1+GET_LOCK(" : "GET_LOCK(") << key << "," << seconds{wait} << (fenced ? "),0,CAST(UUID_SHORT() AS BINARY))" : ")");
-    if (connection != 0) to << (fenced ? ",0)" : ",2)");
-    to << "),IF(" << isolation << "=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) LIMIT 1";
-    return to;
-}
-
-/// 1: released; 0: another session's; NULL: nobody's, or another connection answers, which was not asked to release.
-[[nodiscard]] constexpr text release_if(unsigned long connection, name key) noexcept {
-    text to;
-    to << "SELECT IF(CONNECTION_ID()=" << connection << ",RELEASE_LOCK(" << key << "),NULL) LIMIT 1";
+    to << "SELECT IF(" << who << ",RELEASE_LOCK(" << key << "),NULL) LIMIT 1";
     return to;
 }
 
@@ -194,10 +230,9 @@ struct seconds {
 }
 
 /// As release_if(), and 0 where there is nothing to release. Can be repeated.
-[[nodiscard]] constexpr text release_ghost(unsigned long connection, name key) noexcept {
+[[nodiscard]] constexpr text release_ghost(served_by who, name key) noexcept {
     text to;
-    to << "SELECT IF(CONNECTION_ID()=" << connection << " AND IS_USED_LOCK(" << key << ")=" << connection
-       << ",RELEASE_LOCK(" << key << "),0) LIMIT 1";
+    to << "SELECT IF(" << who << " AND IS_USED_LOCK(" << key << ")=" << who.connection << ",RELEASE_LOCK(" << key << "),0) LIMIT 1";
     return to;
 }
 
@@ -241,6 +276,20 @@ constexpr Text& labels(Text& to, std::string_view ids) {
 inline constexpr std::string_view processes = "SHOW PROCESSLIST";
 
 inline constexpr std::string_view connection_id = "SELECT CONNECTION_ID() LIMIT 1";
+
+/// The port that the server sees this connection come from; 0: a unix socket. NULL: it does not say.
+inline constexpr std::string_view client_port =
+    "SELECT IF(LOCATE(_utf8mb4':',CAST(host AS BINARY))=0,0,CAST(SUBSTRING_INDEX(CAST(host AS BINARY),_utf8mb4':',-1) AS UNSIGNED)) "
+    "FROM information_schema.processlist WHERE id=CONNECTION_ID() LIMIT 1";
+
+/// Puts a mark on the session, unless there is one.
+[[nodiscard]] constexpr text set_mark(std::uint64_t mark) noexcept {
+    text to;
+    to << "SET @dlock_mark=IFNULL(@dlock_mark," << mark << ")";
+    return to;
+}
+/// Who answers, and the mark.
+inline constexpr std::string_view connection_id_and_mark = "SELECT CONNECTION_ID(),@dlock_mark LIMIT 1";
 
 /// 1: the second in which the server was started is over. UUID_SHORT() has it in its bits 24 to 55. Compared as local times, of
 /// which the one of a summer that ends can be smaller than the start. SYSDATE() does not heed SET timestamp.

@@ -26,31 +26,45 @@ using namespace std::chrono_literals;
 
 // --- text
 
-static_assert(sql::acquire_if(17, "user/001", 250ms).view() ==
-              "SELECT IF(CONNECTION_ID()=17,GET_LOCK(_utf8mb4'user/001',0.250),2),CONNECTION_ID() LIMIT 1");
-static_assert(sql::acquire("user/001", 1h).view() == "SELECT GET_LOCK(_utf8mb4'user/001',3600),CONNECTION_ID() LIMIT 1");
-static_assert(sql::acquire("k", 0ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0),CONNECTION_ID() LIMIT 1");
-static_assert(sql::acquire("k", 1ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.001),CONNECTION_ID() LIMIT 1");
-static_assert(sql::acquire("k", 20ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.020),CONNECTION_ID() LIMIT 1");
-static_assert(sql::acquire("k", 12'345ms).view() == "SELECT GET_LOCK(_utf8mb4'k',12.345),CONNECTION_ID() LIMIT 1");
-static_assert(sql::acquire_fenced_if(17, "user/001", 250ms).view() ==
-              "SELECT IF(CONNECTION_ID()=17,ELT(1+GET_LOCK(_utf8mb4'user/001',0.250),0,CAST(UUID_SHORT() AS BINARY)),0),CONNECTION_ID() LIMIT 1");
-static_assert(sql::acquire_fenced("user/001", 1h).view() ==
+constexpr sql::terms proven{.read_only = "@@read_only"}, unproven{.who = {17}, .read_only = "@@read_only"},
+    pooled{.who = {17, 4711}, .read_only = "@@read_only"}, anywhere{};
+static_assert(sql::acquire(unproven, "user/001", 250ms).view() ==
+              "SELECT IF(CONNECTION_ID()=17,IF(@@read_only,3,GET_LOCK(_utf8mb4'user/001',0.250)+3*@@read_only),2),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire(pooled, "k", 0ms).view() ==
+              "SELECT IF(CONNECTION_ID()=17 AND @dlock_mark=4711,IF(@@read_only,3,GET_LOCK(_utf8mb4'k',0)),2),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire(proven, "user/001", 1h).view() ==
+              "SELECT IF(@@read_only,3,GET_LOCK(_utf8mb4'user/001',3600)+3*@@read_only),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire(proven, "k", 0ms).view() == "SELECT IF(@@read_only,3,GET_LOCK(_utf8mb4'k',0)),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire(anywhere, "k", 0ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire(anywhere, "k", 1ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.001),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire(anywhere, "k", 20ms).view() == "SELECT GET_LOCK(_utf8mb4'k',0.020),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire(anywhere, "k", 12'345ms).view() == "SELECT GET_LOCK(_utf8mb4'k',12.345),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire_fenced(unproven, "user/001", 250ms).view() ==
+              "SELECT IF(CONNECTION_ID()=17,IF(@@read_only,3,ELT(1+GET_LOCK(_utf8mb4'user/001',0.250)+3*@@read_only,0,CAST(UUID_SHORT() AS BINARY),"
+              "NULL,3,4)),2),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire_fenced(proven, "k", 0ms).view() ==
+              "SELECT IF(@@read_only,3,ELT(1+GET_LOCK(_utf8mb4'k',0),0,CAST(UUID_SHORT() AS BINARY))),CONNECTION_ID() LIMIT 1");
+static_assert(sql::acquire_fenced(anywhere, "user/001", 1h).view() ==
               "SELECT ELT(1+GET_LOCK(_utf8mb4'user/001',3600),0,CAST(UUID_SHORT() AS BINARY)),CONNECTION_ID() LIMIT 1");
+static_assert(sql::try_acquire("@@read_only", "k").view() == "SELECT IF(@@read_only,3,GET_LOCK(_utf8mb4'k',0)) LIMIT 1");
+static_assert(sql::try_acquire("", "k").view() == "SELECT GET_LOCK(_utf8mb4'k',0) LIMIT 1");
+static_assert(server{true, 101119}.read_only() == "@@read_only" && server{true, 120000}.read_only() == "(@@read_only<>_utf8mb4'OFF')");
 static_assert(sql::can_fence == "SELECT IFNULL(FROM_UNIXTIME((UUID_SHORT()>>24)&4294967295)<>SYSDATE(),1) LIMIT 1");
-static_assert(sql::acquire_in_transaction("@@tx_isolation", 0, "k", 250ms, false).view() ==
+static_assert(sql::acquire({.isolation = "@@tx_isolation"}, "k", 250ms).view() ==
               "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,GET_LOCK(_utf8mb4'k',0.250)),"
               "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) LIMIT 1");
-static_assert(sql::acquire_in_transaction("@@tx_isolation", 17, "k", 1h, false).view() ==
+static_assert(sql::acquire({.who = {17}, .isolation = "@@tx_isolation"}, "k", 1h).view() ==
               "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,GET_LOCK(_utf8mb4'k',3600),2)),"
               "IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) LIMIT 1");
-static_assert(sql::acquire_in_transaction("@@transaction_isolation", 17, "k", 0ms, true).view() ==
-              "SELECT IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,"
-              "ELT(1+GET_LOCK(_utf8mb4'k',0),0,CAST(UUID_SHORT() AS BINARY)),0)),"
+static_assert(sql::acquire_fenced({.who = {17}, .read_only = "@@read_only", .isolation = "@@transaction_isolation"}, "k", 0ms).view() ==
+              "SELECT IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,IF(@@read_only,3,"
+              "ELT(1+GET_LOCK(_utf8mb4'k',0),0,CAST(UUID_SHORT() AS BINARY))),2)),"
               "IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) LIMIT 1");
-static_assert(sql::release_if(17, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK(_utf8mb4'k'),NULL) LIMIT 1");
+static_assert(sql::release_if({17}, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK(_utf8mb4'k'),NULL) LIMIT 1");
+static_assert(sql::release_if({17, 4711}, "k").view() ==
+              "SELECT IF(CONNECTION_ID()=17 AND @dlock_mark=4711,RELEASE_LOCK(_utf8mb4'k'),NULL) LIMIT 1");
 static_assert(sql::release("k").view() == "SELECT RELEASE_LOCK(_utf8mb4'k') LIMIT 1");
-static_assert(sql::release_ghost(17, "k").view() ==
+static_assert(sql::release_ghost({17}, "k").view() ==
               "SELECT IF(CONNECTION_ID()=17 AND IS_USED_LOCK(_utf8mb4'k')=17,RELEASE_LOCK(_utf8mb4'k'),0) LIMIT 1");
 static_assert(sql::holders("k").view() ==
               "SELECT held.id,CAST(p.user AS BINARY),CAST(p.host AS BINARY) FROM (SELECT IS_USED_LOCK(_utf8mb4'k') AS id) AS held "
@@ -58,6 +72,8 @@ static_assert(sql::holders("k").view() ==
 static_assert(sql::holder_id("k").view() == "SELECT IS_USED_LOCK(_utf8mb4'k') LIMIT 1");
 static_assert(sql::set_label(17, "night").view() == "SET @dlock_label=IF(CONNECTION_ID()=17,X'6e69676874',CAST(@dlock_label AS BINARY))");
 static_assert(sql::set_label(17, "").view() == "SET @dlock_label=IF(CONNECTION_ID()=17,NULL,CAST(@dlock_label AS BINARY))");
+static_assert(sql::set_mark(4711).view() == "SET @dlock_mark=IFNULL(@dlock_mark,4711)");
+static_assert(sql::connection_id_and_mark == "SELECT CONNECTION_ID(),@dlock_mark LIMIT 1");
 static_assert(sql::processes == "SHOW PROCESSLIST");
 static_assert(sql::preflight == "SELECT @@global.read_only,@@global.wsrep_on LIMIT 1");
 static_assert(sql::preflight_without_galera == "SELECT @@global.read_only LIMIT 1");
@@ -85,47 +101,63 @@ TEST(Statement, AsksForTheLabelsOfSessions) {
 
 TEST(Statement, HasRoomForTheLongestName) {
     const std::string longest(192, '%');
-    const auto text = sql::release_ghost(std::numeric_limits<unsigned long>::max(), longest);
+    const auto text = sql::release_ghost({std::numeric_limits<unsigned long>::max(), std::numeric_limits<std::uint64_t>::max()}, longest);
     EXPECT_TRUE(text.view().ends_with("'),0) LIMIT 1"));
     EXPECT_LT(text.view().size(), 1024U);
+    const auto acquiring = sql::acquire_fenced({.who = {std::numeric_limits<unsigned long>::max(), std::numeric_limits<std::uint64_t>::max()},
+                                                .read_only = server{true, 120000}.read_only(),
+                                                .isolation = "@@transaction_isolation"},
+                                               longest, 1ms);
+    EXPECT_TRUE(acquiring.view().ends_with(",0,CONNECTION_ID()) LIMIT 1"));
+    EXPECT_LT(acquiring.view().size(), 1024U);
 }
 
 // --- text, of several names
 
 TEST(SetStatement, AsksForTheLocksFromLeftToRight) {
     const std::vector<std::string> keys{"a", "it's"};
-    EXPECT_EQ(sql::acquire_all(0, {keys}, 1h, false, sql::unit::millisecond).view(),
+    EXPECT_EQ(sql::acquire_all({}, {keys}, 1h, false, sql::unit::millisecond).view(),
               "SELECT IF(CASE WHEN GET_LOCK(_utf8mb4'a',3600) IS NOT TRUE THEN 0"
-              " WHEN GET_LOCK(_utf8mb4 X'69742773',3600) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
-    EXPECT_EQ(sql::acquire_all(17, {keys}, 0ms, true, sql::unit::millisecond).view(),
+              " WHEN GET_LOCK(_utf8mb4 X'69742773',3600) IS NOT TRUE THEN 0 ELSE 1 END,1,5*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
+    EXPECT_EQ(sql::acquire_all({.who = {17}}, {keys}, 0ms, true, sql::unit::millisecond).view(),
               "SELECT IF(CONNECTION_ID()=17,IF(CASE WHEN GET_LOCK(_utf8mb4'a',0) IS NOT TRUE THEN 0"
-              " WHEN GET_LOCK(_utf8mb4 X'69742773',0) IS NOT TRUE THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)),3) granted,CONNECTION_ID() id LIMIT 1");
+              " WHEN GET_LOCK(_utf8mb4 X'69742773',0) IS NOT TRUE THEN 0 ELSE 1 END,1,5*SLEEP(0.00002)),2) granted,CONNECTION_ID() id LIMIT 1");
+}
+
+TEST(SetStatement, AsksWhetherTheServerIsReadOnlyBeforeAndAfterAWait) {
+    const std::vector<std::string> keys{"a"};
+    EXPECT_EQ(sql::acquire_all({.read_only = "@@read_only"}, {keys}, 0ms, true, sql::unit::millisecond).view(),
+              "SELECT IF(@@read_only,3,IF(CASE WHEN GET_LOCK(_utf8mb4'a',0) IS NOT TRUE THEN 0 ELSE 1 END,1,5*SLEEP(0.00002))) granted,"
+              "CONNECTION_ID() id LIMIT 1");
+    EXPECT_EQ(sql::acquire_all({.read_only = "@@read_only"}, {keys}, 1ms, true, sql::unit::millisecond).view(),
+              "SELECT IF(@@read_only,3,IF(CASE WHEN GET_LOCK(_utf8mb4'a',0.001) IS NOT TRUE THEN 0 ELSE 1 END,1+3*@@read_only,5*SLEEP(0.00002))) "
+              "granted,CONNECTION_ID() id LIMIT 1");
 }
 
 TEST(SetStatement, GivesEachWhatIsLeftOfTheLimit) {
     const std::vector<std::string> keys{"a", "b"};
-    EXPECT_EQ(sql::acquire_all(0, {keys}, 250ms, true, sql::unit::millisecond).view(),
+    EXPECT_EQ(sql::acquire_all({}, {keys}, 250ms, true, sql::unit::millisecond).view(),
               "SELECT IF(CASE WHEN GET_LOCK(_utf8mb4'a',0.250) IS NOT TRUE THEN 0"
               " WHEN GET_LOCK(_utf8mb4'b',IF(0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6)) BETWEEN 0 AND 0.250,"
               "(0.250-0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))),0)) IS NOT TRUE"
-              " THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
-    EXPECT_EQ(sql::acquire_all(0, {keys}, 5s, true, sql::unit::second).view(),
+              " THEN 0 ELSE 1 END,1,5*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
+    EXPECT_EQ(sql::acquire_all({}, {keys}, 5s, true, sql::unit::second).view(),
               "SELECT IF(CASE WHEN GET_LOCK(_utf8mb4'a',5) IS NOT TRUE THEN 0"
               " WHEN GET_LOCK(_utf8mb4'b',IF(0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6)) BETWEEN 0 AND 5,"
               "FLOOR(5-0.000001*TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))),0)) IS NOT TRUE"
-              " THEN 0 ELSE 1 END,1,2*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
+              " THEN 0 ELSE 1 END,1,5*SLEEP(0.00002)) granted,CONNECTION_ID() id LIMIT 1");
 }
 
 TEST(SetStatement, ReleasesEachAndTellsWhetherAllWereHeld) {
     const std::vector<std::string> keys{"a", "b"};
-    EXPECT_EQ(sql::release_all(0, {keys}).view(),
+    EXPECT_EQ(sql::release_all({0}, {keys}).view(),
               "SELECT LEAST(1,IFNULL(RELEASE_LOCK(_utf8mb4'a'),0),IFNULL(RELEASE_LOCK(_utf8mb4'b'),0)) released LIMIT 1");
-    EXPECT_EQ(sql::release_all(17, {keys}).view(),
+    EXPECT_EQ(sql::release_all({17}, {keys}).view(),
               "SELECT IF(CONNECTION_ID()=17,LEAST(1,IFNULL(RELEASE_LOCK(_utf8mb4'a'),0),IFNULL(RELEASE_LOCK(_utf8mb4'b'),0)),NULL) released LIMIT 1");
-    EXPECT_EQ(sql::release_ghosts(17, {keys}).view(),
+    EXPECT_EQ(sql::release_ghosts({17}, {keys}).view(),
               "SELECT IF(CONNECTION_ID()=17,LEAST(1,IF(IS_USED_LOCK(_utf8mb4'a')=17,IFNULL(RELEASE_LOCK(_utf8mb4'a'),0),1),"
               "IF(IS_USED_LOCK(_utf8mb4'b')=17,IFNULL(RELEASE_LOCK(_utf8mb4'b'),0),1)),1) released LIMIT 1");
-    EXPECT_EQ(sql::release_all(0, {keys, true}).view(), "SELECT LEAST(1,IFNULL(RELEASE_LOCK(N'a'),0),IFNULL(RELEASE_LOCK(N'b'),0)) released LIMIT 1");
+    EXPECT_EQ(sql::release_all({0}, {keys, true}).view(), "SELECT LEAST(1,IFNULL(RELEASE_LOCK(N'a'),0),IFNULL(RELEASE_LOCK(N'b'),0)) released LIMIT 1");
     EXPECT_EQ(sql::holders_of_any({keys}).view(), "SELECT CONCAT_WS(_utf8mb4',',IS_USED_LOCK(_utf8mb4'a'),IS_USED_LOCK(_utf8mb4'b')) holders LIMIT 1");
     EXPECT_EQ(sql::connections("17,18").view(),
               "SELECT id,CAST(user AS BINARY),CAST(host AS BINARY) FROM information_schema.processlist WHERE id IN (17,18) LIMIT 1000000");
@@ -133,9 +165,9 @@ TEST(SetStatement, ReleasesEachAndTellsWhetherAllWereHeld) {
 
 TEST(SetStatement, InATransactionLocksNothingThatCouldBeReadStale) {
     const std::vector<std::string> keys{"a"};
-    EXPECT_EQ(sql::acquire_all(17, {keys}, 0ms, true, sql::unit::millisecond, "@@tx_isolation").view(),
+    EXPECT_EQ(sql::acquire_all({.who = {17}, .isolation = "@@tx_isolation"}, {keys}, 0ms, true, sql::unit::millisecond).view(),
               "SELECT IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,IF(CASE WHEN GET_LOCK(_utf8mb4'a',0) IS NOT TRUE THEN 0"
-              " ELSE 1 END,1,2*SLEEP(0.00002)),3)) granted,IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
+              " ELSE 1 END,1,5*SLEEP(0.00002)),2)) granted,IF(@@tx_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) id LIMIT 1");
 }
 
 // --- names
