@@ -43,6 +43,7 @@ public:
     using backend_type = Backend;
     using key_type = typename Backend::key_type;
     using clock = boot_clock;
+    using connector = typename state_type::connector;
 
     /// Connects. Not locked yet. The first of a process with this connection string also proves that the server's locks exclude
     /// anybody: it opens a second connection and closes it again, for five round trips (dlock/verify_exclusion.hpp). Where there is no second
@@ -53,7 +54,17 @@ public:
     template <class Name>
         requires accepts_name<KeyPolicy, const Name&>
     basic_leased_lock(const std::string& connection, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait = WaitPolicy{})
-        : state_{connection, name, lease, std::move(wait)} {}
+        : state_{[text = connection] { return Backend::connect(text); }, &connection, name, lease, std::move(wait)} {}
+
+    /// As above, over sessions that are opened by `connect`, in which a program can say what only it knows: that a pooler keeps sessions
+    /// (assume_session_pooling()), that the locks of this one server are meant (accept_local_locks()). Proves each time that two of them
+    /// exclude each other, since nobody knows where it leads.
+    /// \param connect  makes a session that nobody else uses; is called here and, when the session has ended, by who locks next. What it
+    ///                 throws goes through
+    template <class Name>
+        requires accepts_name<KeyPolicy, const Name&>
+    basic_leased_lock(connector connect, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait = WaitPolicy{})
+        : state_{std::move(connect), nullptr, name, lease, std::move(wait)} {}
 
     /// Releases what is held, and ends the session.
     ~basic_leased_lock() = default;

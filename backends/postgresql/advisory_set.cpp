@@ -47,11 +47,12 @@ void prove_none_held(connection& on, const statement::set_request& what) {
 /// \param may_wait  the caller does not only try
 std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, const statement::set_request& what, const std::stop_token& stop,
                                   bool may_wait) {
-    const auto answer = statement::acquire(*on, what);
+    auto answer = statement::acquire(*on, what);
+    if (answer.ok() && answer.is_null(0) && served_again(*on, scope::session, answer)) answer = statement::acquire(*on, what);
     if (on->is_severed()) throw on->end();  // whatever it says is void
     const bool overdue = on->was_overdue() && !stop.stop_requested();
     if (answer.ok()) {
-        if (answer.is_null(0)) refuse(*on, what.backend_pid, answer);
+        if (answer.is_null(0)) throw on->not_served();
         const auto held = answer.number(0);
         if (held == 0) return std::nullopt;
         if (held != what.keys.size()) {
@@ -92,7 +93,8 @@ std::optional<grant> acquire(soci::session& session, const key_set<key>& keys, m
     const connection::call call{*on, until == nullptr || !until->is_never(), stop};
     on->reserve(keys.size());
     const connection::stake at_stake{*on};
-    statement::set_request what{keys, m, on->backend_pid(), {}};
+    on->require_session_locks();
+    statement::set_request what{keys, m, {}};
     if (until == nullptr) return acquire_once(on, what, stop, false);
     what.waits_for_ever = until->is_never();
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days

@@ -3,6 +3,7 @@
 #include <dlock/postgresql/answer.hpp>
 
 #include <array>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include <poll.h>
 
+#include <dlock/postgresql/error.hpp>
 #include <dlock/soci/errand.hpp>
 
 namespace dlock::postgresql {
@@ -34,14 +36,22 @@ public:
                 while (text.ends_with('\n')) text.pop_back();
                 return text;
             });
+            ++sent_;
         } catch (const std::exception&) {
             // no memory for it now: the next one may find some
         }
     }
     [[nodiscard]] const soci_support::errand& errand() const noexcept { return errand_; }
 
+    /// Whether none of them can come for the next statement. One that was sent alone has done its work when the statement has ended by
+    /// a request to cancel it; a proxy may keep its connection open for a second after that.
+    [[nodiscard]] bool has_arrived(const result& answer, std::chrono::milliseconds longest) const noexcept {
+        return sent_ == 0 || (sent_ == 1 && answer.sqlstate() == sqlstate::query_canceled) || errand_.wait(longest);
+    }
+
 private:
     soci_support::errand errand_;
+    unsigned sent_ = 0;
 };
 
 void give_up(connection& on, const patience& until, const char* awaited, const soci_support::errand& cancel) noexcept {
@@ -93,7 +103,7 @@ result await_rest(connection& on, patience& until, const char* awaited, result b
     }
     on.set_overdue(until.is_overdue());
     // A cancel request that is still on its way would hit whatever the connection does next: then there is no next.
-    if (until.attempts() != 0 && !cancel.errand().wait(until.left())) {
+    if (until.attempts() != 0 && !cancel.has_arrived(best, until.left())) {
         on.sever("a cancel request did not get through in time, and may come for another statement: the session was ended, and with it every lock on it");
     }
     return best;

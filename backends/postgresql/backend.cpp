@@ -81,12 +81,11 @@ lock_error error_or_end(connection& on, const result& failed) {
     }
 }
 
-void refuse(connection& on, int backend_pid, const result& answer) {
-    if (backend_pid != 0 && (answer.columns() == 1 || answer.integer(1) != on.known_backend_pid())) {
-        if (on.holds_something()) on.sever("a pooler has put another server connection behind this session: it was ended, and every lock on it is lost");
-        throw lock_error{errc::unsupported,
-                         "dlock: a pooler has put another server connection behind this session; its session-level locks are lost: "
-                         "use transaction_lock, or pool_mode = session"};
+bool served_again(connection& on, scope where, const result& answer) {
+    if (const bool by_us = answer.columns() > 1 && answer.is_true(1); !by_us) {
+        if (where == scope::transaction) throw connection::standby();
+        if (on.restore_mark()) return true;
+        throw on.not_served();
     }
     throw lock_error{errc::unsupported, "dlock: in a transaction that is " + std::string{answer.text(0, 2)} +
                                             " the lock would be granted after the snapshot was taken, and its holder would read stale "
@@ -117,7 +116,8 @@ void refuse_fence(const std::string& fence, const result& failed) {
 std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<connection>& on, const statement::request& what,
                                   const std::stop_token& stop, bool may_wait) {
     const auto granted = [&] { return grant{on, on->remember(what.key, what.mode, what.scope)}; };
-    const auto answer = statement::acquire(*on, what);
+    auto answer = statement::acquire(*on, what);
+    if (answer.ok() && answer.is_null(0) && served_again(*on, what.scope, answer)) answer = statement::acquire(*on, what);
     if (on->is_severed()) throw on->end();  // whatever it says is void
     const bool overdue = on->was_overdue() && !stop.stop_requested();
     const auto too_late = [&]() -> std::optional<grant> {
@@ -128,7 +128,7 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
     };
     if (answer.ok()) {
         const char said = answer.letter(0);
-        if (said == '\0') refuse(*on, what.backend_pid, answer);
+        if (said == '\0') throw on->not_served();
         const bool fenced = what.fence != nullptr;
         const fencing_token token{fenced ? answer.number(0) : 0};
         if (fenced ? token.value == 0 : said != 't') return std::nullopt;
@@ -178,7 +178,8 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
     const connection::call call{*on, until == nullptr || !until->is_never(), stop};
     on->reserve_one();
     const connection::stake at_stake{*on};
-    statement::request what{key, m, where, where == scope::session ? on->backend_pid() : on->any_backend_pid(), {}};
+    where == scope::session ? on->require_session_locks() : on->require_transaction_locks();
+    statement::request what{key, m, where, {}};
     what.fence = fence;
     if (until == nullptr) return acquire_once(session, on, what, stop, false);
     constexpr milliseconds longest{std::numeric_limits<std::int32_t>::max()};  // of lock_timeout: 24 days

@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <dlock/postgresql/connection.hpp>
 
+#include <algorithm>
+#include <array>
 #include <new>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <libpq-events.h>
 #include <poll.h>
@@ -14,12 +17,14 @@
 #include <dlock/error.hpp>
 #include <dlock/postgresql/answer.hpp>
 #include <dlock/postgresql/error.hpp>
+#include <dlock/postgresql/last_words.hpp>
 #include <dlock/postgresql/look_alike.hpp>
 #include <dlock/postgresql/result.hpp>
 #include <dlock/postgresql/set_statement.hpp>
 #include <dlock/postgresql/statement.hpp>
 #include <dlock/soci/inherited.hpp>
 #include <dlock/soci/native.hpp>
+#include <dlock/verify_exclusion.hpp>
 
 namespace dlock::postgresql {
 
@@ -73,12 +78,20 @@ PGconn* handle_of(soci::session& session) {
     return handle;
 }
 
-/// Asks the kernel whether the peer has closed its side, and reads nothing: a notification is no end, bytes of TLS say
-/// nothing, and the server's last words are left to be the answer of whatever is sent next. libpq would print them as a notice
-/// of its own, were they read now. https://www.postgresql.org/docs/current/libpq-notice-processing.html
-bool has_ended(const PGconn* handle) noexcept {
-    pollfd socket{PQsocket(handle), POLLRDHUP, 0};
-    return PQstatus(handle) != CONNECTION_OK || ::poll(&socket, 1, 0) > 0;
+/// Asks the kernel whether the peer has closed its side, or has said that it will: a proxy may close much later than it passes the
+/// server's last words on, and the server itself gives the locks to others a moment before it closes. Nothing is read that
+/// libpq is to read: a notification is no end, bytes of TLS say nothing, and the last words are left to be the answer of whatever is sent
+/// next. libpq would print them as a notice of its own, were they read now. While an answer is awaited, only the end counts.
+/// https://www.postgresql.org/docs/current/libpq-notice-processing.html
+bool has_ended(PGconn* handle) noexcept {
+    if (PQstatus(handle) != CONNECTION_OK) return true;
+    const bool is_readable_text = PQtransactionStatus(handle) != PQTRANS_ACTIVE && PQsslInUse(handle) == 0 && PQgssEncInUse(handle) == 0;
+    pollfd socket{PQsocket(handle), static_cast<short>(is_readable_text ? POLLIN | POLLRDHUP : POLLRDHUP), 0};
+    if (::poll(&socket, 1, 0) <= 0) return false;
+    if ((socket.revents & ~POLLIN) != 0) return true;
+    std::array<char, 2048> arrived;
+    const auto size = ::recv(socket.fd, arrived.data(), arrived.size(), MSG_PEEK | MSG_DONTWAIT);
+    return size > 0 && has_last_words({arrived.data(), static_cast<std::size_t>(size)});
 }
 
 }  // namespace
@@ -191,38 +204,92 @@ void connection::preflight() {
     server_pid_ = answer.integer(0);
 }
 
-int connection::any_backend_pid() {
+void connection::require_transaction_locks() {
     preflight();
     if (locks_nothing_ != nullptr) throw lock_error{errc::unsupported, locks_nothing_};
     if (in_recovery_) {
         server_pid_ = 0;  // ask again next time: a standby that is promoted keeps its connections
-        throw lock_error{errc::unsupported,
-                         "dlock: this server is a standby; its advisory locks exclude nobody on the primary: connect to the primary"};
+        throw standby();
     }
-    return 0;
 }
 
-int connection::checked_backend_pid() {
-    (void)any_backend_pid();
+void connection::check_session_locks() {
+    require_transaction_locks();
     if (!may_unlock_) {
         server_pid_ = 0;  // ask again next time
         throw lock_error{errc::unsupported,
                          "dlock: this role could not give a lock back: grant it EXECUTE on pg_advisory_unlock and pg_advisory_unlock_shared"};
     }
-    if (!session_pooling_ && server_pid_ != PQbackendPID(handle_)) {
+    if (session_pooling_) {
+        if (shared_ || !set_mark()) throw not_served();
+    } else if (!is_direct()) {
         server_pid_ = 0;  // ask again next time
-        throw lock_error{errc::unsupported,
-                         "dlock: a pooler between this session and the server may share server connections, and two clients would "
-                         "hold the same lock: use transaction_lock, or connect to the server directly, or, if the pooler gives each "
-                         "session a server connection of its own (pool_mode = session), call postgresql::assume_session_pooling()"};
+        throw behind_pooler();
     }
+    served_by_ = std::to_string(server_pid_);
+    if (session_pooling_) served_by_ = std::string{sql::if_marked_before} + mark_ + "' THEN " + served_by_ + " END)";
     serves_sessions_ = true;
-    return server_pid_;
 }
 
 void connection::assume_session_pooling() {
     session_pooling_ = true;
+    serves_sessions_ = false;
     preflight();
+    if (shared_ || !set_mark()) throw not_served();
+}
+
+bool connection::set_mark() {
+    if (mark_.empty()) mark_ = std::to_string(detail::random_number());
+    const bool inside = PQtransactionStatus(handle_) == PQTRANS_INTRANS;
+    const auto answer = inside ? statement::between_savepoints(*this, statement::with(sql::mark, "$1", "'" + mark_ + "'"), "a setting")
+                               : execute(*this, sql::mark, mark_.c_str(), static_cast<int>(mark_.size()), "a setting");
+    if (!answer.ok() || answer.rows() != 1) throw error(answer);
+    return answer.text(0, 0) == mark_ && answer.integer(1) == server_pid_;
+}
+
+bool connection::restore_mark() noexcept {
+    if (!session_pooling_) return false;
+    try {
+        if (!set_mark()) return false;
+        std::vector<held_lock> of_session;
+        held_.for_each([&](const held_lock& lock) {
+            if (lock.scope == scope::session) of_session.push_back(lock);
+        });
+        return std::all_of(of_session.begin(), of_session.end(),
+                           [&](const held_lock& lock) { return statement::holds(*this, lock.key, lock.mode) == true; });
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+void connection::lose_session() noexcept {
+    if (holds_something()) sever("a pooler has put another server connection behind this session, or others into it: it was ended, and every lock on it is lost");
+}
+
+lock_error connection::not_served() {
+    lose_session();
+    shared_ = session_pooling_;
+    serves_sessions_ = false;
+    return session_pooling_ ? shared_session() : behind_pooler();
+}
+
+lock_error connection::standby() {
+    return {errc::unsupported, "dlock: this server is a standby; its advisory locks exclude nobody on the primary: connect to the primary"};
+}
+
+lock_error connection::behind_pooler() const {
+    std::string way_out{"connect to the server directly, or, if the pooler gives each session a server connection of its own (pool_mode = session), call "};
+    way_out += always_kept_ ? "postgresql::assume_session_pooling() in the function that opens the sessions"
+                            : "postgresql::assume_session_pooling()";
+    if (!always_kept_) way_out += "; where it gives one to each transaction, a transaction_lock works";
+    return {errc::unsupported,
+            "dlock: a pooler between this session and the server may share server connections, and two clients would hold the same lock: " + way_out};
+}
+
+lock_error connection::shared_session() {
+    return {errc::unsupported,
+            "dlock: other sessions use this server connection, too, or have left it as it was, so assume_session_pooling() is not true of this "
+            "pooler: set pool_mode = session and a reset between clients (server_reset_query = DISCARD ALL), or connect to the server directly"};
 }
 
 connection::held_lock* connection::find(const postgresql::key& key) noexcept {

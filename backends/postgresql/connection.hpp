@@ -125,13 +125,27 @@ public:
 
     // --- the backend behind it
 
-    /// The pid that must answer a session-level statement. The first call asks the server.
-    /// \throws lock_error  unsupported: a pooler or a replica
-    [[nodiscard]] int backend_pid() { return serves_sessions_ ? server_pid_ : checked_backend_pid(); }
-    /// As above, for transaction-level statements: any backend will do (0), but not a replica's.
-    [[nodiscard]] int any_backend_pid();
+    /// Finds out, at the first call, whether session-level locks exclude anybody here. What can change later is in each statement.
+    /// \throws lock_error  unsupported: a pooler, a replica, a server whose locks exclude nobody
+    void require_session_locks() {
+        if (!serves_sessions_) check_session_locks();
+    }
+    /// The same for locks of a transaction, for which any backend will do.
+    void require_transaction_locks();
+    /// The pid that must answer a session-level statement, as SQL: $3 of sql.hpp. Where a pooler was promised to keep sessions, no pid
+    /// at all on a session without our mark. \pre require_session_locks()
+    [[nodiscard]] const std::string& served_by() const noexcept { return served_by_; }
+    /// Our own backend, and no pooler in between as far as was seen.
+    [[nodiscard]] bool is_direct() const noexcept { return !session_pooling_ && server_pid_ == PQbackendPID(handle_); }
+
     void assume_session_pooling();
-    [[nodiscard]] int known_backend_pid() const noexcept { return server_pid_; }
+    /// A statement was not served. True: the session had only lost its mark, to RESET ALL or a rollback, and what is held is held: it has
+    /// its mark again. False: another session has answered, or others use this one. Two round trips, and one for each lock that is held.
+    [[nodiscard]] bool restore_mark() noexcept;
+    /// Unsupported: why a statement was not served, where restore_mark() did not help. What was held is lost, and the session severed.
+    [[nodiscard]] lock_error not_served();
+    void lose_session() noexcept;  ///< the same without the error
+    [[nodiscard]] static lock_error standby();
 
     // --- the locks that this session holds
 
@@ -207,7 +221,10 @@ private:
     void send_pending() noexcept;
     std::vector<postgresql::key> keys_of(std::uint64_t serial);
     void preflight();
-    int checked_backend_pid();
+    void check_session_locks();
+    bool set_mark();
+    [[nodiscard]] lock_error behind_pooler() const;
+    [[nodiscard]] static lock_error shared_session();
 
     struct hash {
         std::size_t operator()(const postgresql::key& key) const noexcept {
@@ -226,6 +243,9 @@ private:
     bool in_recovery_ = false;
     const char* locks_nothing_ = nullptr;  ///< why, on a server whose locks exclude nobody
     bool session_pooling_ = false;
+    bool shared_ = false;    ///< and they do not: it was seen
+    std::string mark_;       ///< of the server's session, where poolers were promised to keep it; empty before it was put there
+    std::string served_by_;  ///< empty before require_session_locks()
     bool own_ = false;
     bool severed_ = false;  ///< with a reason
     bool overdue_ = false;

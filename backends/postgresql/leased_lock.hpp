@@ -19,9 +19,10 @@ namespace dlock::postgresql {
 /// What basic_leased_lock needs: see leasing_backend. The server ends the session by idle_session_timeout.
 /// https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-SESSION-TIMEOUT
 struct leasing {
-    /// \throws lock_error  as postgresql::open_session(); lost; unsupported: older than PostgreSQL 14
-    [[nodiscard]] static std::shared_ptr<soci::session> open_session(const std::string& connection, std::chrono::milliseconds lease);
-    static void reopen_session(soci::session& session, std::chrono::milliseconds lease);
+    /// \throws lock_error  as postgresql::open_session()
+    [[nodiscard]] static std::shared_ptr<soci::session> connect(const std::string& connection);
+    /// \throws lock_error  lost; unsupported: older than PostgreSQL 14
+    static void begin_lease(soci::session& session, std::chrono::milliseconds lease);
     [[nodiscard]] static bool heartbeat(soci::session& session, std::chrono::milliseconds longest) noexcept;
     [[nodiscard]] static std::function<void()> breaker(soci::session& session);
 };

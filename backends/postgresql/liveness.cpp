@@ -37,17 +37,6 @@ std::string setting(const char* name, long long value) {
     return std::string{"('"} + name + "', '" + std::to_string(value) + "')";
 }
 
-void limit_silence(soci::session& session, milliseconds lease) {
-    const auto on = connection::of(session);
-    on->keep_always();
-    keep_quiet(on->handle());  // the session is dlock's own: its notices are for nobody's stderr
-    on->set_grace(std::min(lease, soci_support::default_grace));
-    bound_silence(session);
-    if (set(*on, setting("idle_session_timeout", lease.count())).rows() == 0) {
-        throw lock_error{errc::unsupported, "dlock: a leased lock needs idle_session_timeout, that is PostgreSQL 14 or newer"};
-    }
-}
-
 }  // namespace
 
 void bound_silence(soci::session& session, std::chrono::seconds bound) {
@@ -69,15 +58,17 @@ void set_grace(soci::session& session, milliseconds grace) {
     connection::of(session)->set_grace(grace);
 }
 
-std::shared_ptr<soci::session> leasing::open_session(const std::string& connection, milliseconds lease) {
-    auto session = postgresql::open_session(connection);
-    limit_silence(*session, lease);
-    return session;
-}
+std::shared_ptr<soci::session> leasing::connect(const std::string& connection) { return postgresql::open_session(connection); }
 
-void leasing::reopen_session(soci::session& session, milliseconds lease) {
-    session.reconnect();  // in open_session()'s way, as it was opened
-    limit_silence(session, lease);
+void leasing::begin_lease(soci::session& session, milliseconds lease) {
+    const auto on = connection::of(session);
+    on->keep_always();
+    keep_quiet(on->handle());  // the session is dlock's own: its notices are for nobody's stderr
+    on->set_grace(std::min(lease, soci_support::default_grace));
+    bound_silence(session);
+    if (set(*on, setting("idle_session_timeout", lease.count())).rows() == 0) {
+        throw lock_error{errc::unsupported, "dlock: a leased lock needs idle_session_timeout, that is PostgreSQL 14 or newer"};
+    }
 }
 
 bool leasing::heartbeat(soci::session& session, milliseconds longest) noexcept {

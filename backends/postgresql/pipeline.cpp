@@ -19,6 +19,7 @@
 #include <dlock/postgresql/quiet.hpp>
 #include <dlock/postgresql/result.hpp>
 #include <dlock/postgresql/sql.hpp>
+#include <dlock/postgresql/statement.hpp>
 #include <dlock/soci/conversation.hpp>
 #include <dlock/soci/end_watch.hpp>
 
@@ -31,12 +32,6 @@ namespace {
 constexpr const char* without_limits =
     "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.unnest(ARRAY['statement_timeout', 'lock_timeout', 'transaction_timeout', "
     "'idle_session_timeout', 'idle_in_transaction_session_timeout']) AS limits (name) WHERE pg_catalog.current_setting(name, true) IS NOT NULL";
-
-std::string with_pid(std::string_view sql, int pid) {
-    std::string text{sql};
-    for (auto at = text.find("$3"); at != text.npos; at = text.find("$3")) text.replace(at, 2, std::to_string(pid));
-    return text;
-}
 
 lock_error error_of(const result& failed, const PGconn* handle) {
     const auto reason = reason_of(failed.sqlstate(), handle);
@@ -58,7 +53,7 @@ public:
     using answer = result;
 
     /// \param socket  of the connection, for as long as this object lives
-    wire(connection& on, int socket) : on_{on}, handle_{on.handle()}, socket_{socket} { prepare(on.known_backend_pid()); }
+    wire(connection& on, int socket) : on_{on}, handle_{on.handle()}, socket_{socket} { prepare(); }
 
     [[nodiscard]] int socket() const noexcept { return socket_; }
     void sever() noexcept { ::shutdown(socket_, SHUT_RDWR); }
@@ -123,13 +118,13 @@ private:
     }
 
     /// One round trip for all of them.
-    void prepare(int pid) {
+    void prepare() {
         if (!enter()) lose();
         for (const auto what : {kind::try_acquire, kind::release}) {
             for (const auto m : {mode::exclusive, mode::shared}) {
                 for (const auto s : {space::bigint, space::pair}) {
-                    const auto [name, text] = of(what, m, s, pid == PQbackendPID(handle_));
-                    if (PQsendPrepare(handle_, name, with_pid(text, pid).c_str(), 0, nullptr) == 0) lose();
+                    const auto [name, text] = of(what, m, s, on_.is_direct());
+                    if (PQsendPrepare(handle_, name, statement::with(text, "$3", on_.served_by()).c_str(), 0, nullptr) == 0) lose();
                 }
             }
         }
@@ -160,7 +155,7 @@ private:
     bool send_text(const request& r) {
         const std::string text = r.what == kind::holders         ? sql::who_holds.at(r.mode, r.key.space)
                                  : r.what == kind::release_ghost ? sql::ghost_released.at(r.mode, r.key.space)
-                                                                 : with_pid(sql::release_alone.at(r.mode, r.key.space), on_.known_backend_pid());
+                                                                 : statement::with(sql::release_alone.at(r.mode, r.key.space), "$3", on_.served_by());
         const bits_of bits{r.key};
         return PQsendQueryParams(handle_, text.c_str(), 1, nullptr, &bits.value, &bits.length, &bits.format, 0) != 0;
     }
@@ -197,7 +192,7 @@ struct pipeline::parts {
         on->keep_always();
         const connection::call soon{*on, true, {}};
         bound_silence(session);
-        (void)on->backend_pid();
+        on->require_session_locks();
         keep_quiet(on->handle());  // the session is dlock's own, and its end is told otherwise
         const auto answer = execute(*on, without_limits, "a setting");
         if (!answer.ok()) throw on->error(answer);

@@ -43,13 +43,13 @@ private:
 };
 
 std::string text_array(keys of) {
-    std::string text{"{"};
+    std::string text{"'{"};
     for (const auto& key : of) text.append(std::to_string(key.bits)).append(",");
     text.back() = '}';
-    return text;
+    return text + "'";
 }
 
-/// `sql` with the parameters from `$first` on replaced by values, the first of which is that of `$first`.
+/// `sql` with the parameters from `$first` on replaced by what SQL has for their values, the first of which is that of `$first`.
 std::string written(std::string_view sql, char first, std::initializer_list<std::string_view> values) {
     std::string text;
     for (auto at = sql.find('$'); at != sql.npos; at = sql.find('$')) {
@@ -57,7 +57,7 @@ std::string written(std::string_view sql, char first, std::initializer_list<std:
         if (number < first) {
             text.append(sql.substr(0, at + 2));
         } else {
-            text.append(sql.substr(0, at)).append("'").append(values.begin()[number - first]).append("'");
+            text.append(sql.substr(0, at)).append(values.begin()[number - first]);
         }
         sql.remove_prefix(at + 2);
     }
@@ -118,10 +118,8 @@ result run_prepared(connection& on, const prepared& statement, keys of, const ch
     constexpr std::array<int, 2> formats{1, 0};
     for (bool again = true;; again = false) {
         if (!on.is_prepared(statement.index)) {
-            const auto text = written(statement.text, '3', {std::to_string(on.known_backend_pid())});
-            if (PQsendPrepare(on.handle(), statement.name, text.c_str(), 0, nullptr) == 0) return result{};
-            auto preparation = await_answer(on, on.answering(), "the preparation of a statement");
-            if (!preparation.ok() && preparation.sqlstate() != sqlstate::duplicate_statement) return preparation;
+            const auto text = written(statement.text, '3', {on.served_by()});
+            if (auto failed = prepare(on, statement.name, text.c_str(), 0, nullptr)) return *std::move(failed);
             on.set_prepared(statement.index);
         }
         if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values.data(), lengths.data(), formats.data(), 0) == 0) {
@@ -146,14 +144,18 @@ released try_release(connection& on, keys of, mode m, bool again) {
     if (status == PQTRANS_INERROR || status == PQTRANS_ACTIVE || PQpipelineStatus(on.handle()) != PQ_PIPELINE_OFF) return released::pending;
     const prepared statement{operation::release_set, m, of.front().space};
     const auto as_text = [&] {
-        const auto text = written(statement.text, '1', {text_array(of), "", std::to_string(on.known_backend_pid())});
+        const auto text = written(statement.text, '1', {text_array(of), "", on.served_by()});
         return execute(on, text.c_str(), awaited_release);
     };
     if (!again) {
         // Inside a transaction a statement that is not prepared after all would abort it, so there the text itself is sent.
         auto until = on.answering();
         const auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, of, nullptr, until, awaited_release) : as_text();
-        if (answer.ok()) return answer.number(0) == of.size() ? released::yes : released::lost;
+        if (answer.ok() && !answer.is_null(0)) return answer.number(0) == of.size() ? released::yes : released::lost;
+        if (answer.ok() && !on.restore_mark()) {
+            on.lose_session();
+            return released::lost;
+        }
     }
     if (PQtransactionStatus(on.handle()) != PQTRANS_INERROR) {  // some of them may be released
         const auto answer = release_ghosts(on, of, m);
@@ -171,18 +173,18 @@ released try_release(connection& on, keys of, mode m, bool again) {
 
 result acquire(connection& on, const set_request& what) {
     const connection::own_statements quiet{on};
-    const auto& [of, m, pid, limit, override_lock_timeout, for_ever] = what;
+    const auto& [of, m, limit, override_lock_timeout, for_ever] = what;
     const auto space = of.front().space;
     constexpr std::chrono::milliseconds not_at_all{0};
     auto until = for_ever ? on.waiting() : on.waiting(limit.value_or(not_at_all));
-    const auto milliseconds = limit ? std::to_string(limit->count()) : std::string{};
+    const auto milliseconds = limit ? std::to_string(limit->count()) : std::string{'0'};
     if (PQtransactionStatus(on.handle()) == PQTRANS_IDLE) {
         if (!limit) return run_prepared(on, {operation::try_set, m, space}, of, nullptr, until, awaited_locks);
         if (!override_lock_timeout) return run_prepared(on, {operation::acquire_set, m, space}, of, nullptr, until, awaited_locks);
         return run_prepared(on, {operation::until_set, m, space}, of, milliseconds.c_str(), until, awaited_locks);
     }
     const char* const sql = limit ? sql::until_set_in_transaction.at(m, space) : sql::try_set_in_transaction.at(m, space);
-    const auto text = sql::savepoint + written(sql, '1', {text_array(of), milliseconds, std::to_string(pid)}) + sql::keep_lock_only;
+    const auto text = sql::savepoint + written(sql, '1', {text_array(of), milliseconds, on.served_by()}) + sql::keep_lock_only;
     if (PQsendQuery(on.handle(), text.c_str()) == 0) return result{};
     return await_answer(on, until, awaited_locks);
 }
@@ -194,7 +196,7 @@ result release_ghosts(connection& on, keys of, mode m) {
 result release_unseen(connection& on, keys of, mode m) {
     const connection::own_statements quiet{on};
     const bool inside = PQtransactionStatus(on.handle()) == PQTRANS_INTRANS;
-    const auto release = written(sql::release_set_alone.at(m, of.front().space), '1', {text_array(of), "", std::to_string(on.known_backend_pid())});
+    const auto release = written(sql::release_set_alone.at(m, of.front().space), '1', {text_array(of), "", on.served_by()});
     const auto text = (inside ? sql::savepoint : std::string{}) + sql::quietly + release + (inside ? sql::keep_lock_only : "");
     auto answer = execute(on, text.c_str(), awaited_proof);
     if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) (void)recover_transaction(on);

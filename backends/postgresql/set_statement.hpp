@@ -22,7 +22,6 @@ using keys = std::span<const postgresql::key>;
 struct set_request {
     statement::keys keys;
     dlock::mode mode;
-    int backend_pid;                                 ///< that must serve us
     std::optional<std::chrono::milliseconds> limit;  ///< how long to wait for all of them, never 0; nothing: only try
     bool override_lock_timeout = true;               ///< false: do not look at `limit`, a lock_timeout of the session may end the wait
     bool waits_for_ever = false;                     ///< the caller gave no limit

@@ -3,16 +3,18 @@
 //
 // Every statement this backend sends, assembled at compile time; tests/postgresql holds them word for word.
 //
-// Parameters: $1 the key's 64 bits, $2 lock_timeout as text, $3 the backend pid that must serve us (inside a transaction, 0: any),
-// $4 the sequence of a fenced lock.
-// An acquiring statement answers in one row: whether the lock was granted (NULL: refused before it was asked for) and,
-// inside a transaction, the backend pid and the isolation level, which say why it was refused.
+// Parameters: $1 the key's 64 bits, $2 lock_timeout as text, $3 the backend pid that must serve us (connection::served_by()), $4 the
+// sequence of a fenced lock.
+// An acquiring statement answers in one row: whether the lock was granted (NULL: refused before it was asked for) and, inside a
+// transaction, whether the right server was asked, and the isolation level, which say why it was refused.
 //
 //  - Every function, operator, type and relation is qualified, because whoever may create one in a schema of the search_path,
 //    or a temporary relation, would otherwise decide what is locked. No IN, LIKE, BETWEEN, NULLIF, CASE with a value, IS
 //    DISTINCT FROM: they look operators up by name. COALESCE, GREATEST, LEAST, EXTRACT, DISTINCT and ORDER BY do not.
 //    https://www.postgresql.org/docs/current/typeconv-func.html
-//  - The pid is compared before the lock is asked for: behind a pooler that shares sessions nothing gets locked.
+//  - The pid is compared before the lock is asked for: behind a pooler that shares sessions nothing gets locked. A lock of a
+//    transaction is fine on any backend, but of the primary only, and a pooler may have a standby too: each statement looks.
+//    https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-RECOVERY-CONTROL
 //  - CASE is the only form whose order of evaluation is documented; so the limit is set strictly before the lock waits.
 //    https://www.postgresql.org/docs/current/sql-expressions.html#SYNTAX-EXPRESS-EVAL
 //  - A session's own lock_timeout does not apply: a timed wait overrides it, lock() does once it has struck; '0' is for ever.
@@ -69,23 +71,29 @@ constexpr auto lock_suffix() {
     }
 }
 
-inline constexpr fixed_string if_served_by_us{"SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 THEN "};
+/// Whether this server, and this session of it, may be asked for a lock.
+template <scope Scope>
+constexpr auto served_by_us() {
+    if constexpr (Scope == scope::session) return fixed_string{"pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4"};
+    else return fixed_string{"NOT pg_catalog.pg_is_in_recovery()"};
+}
 
-template <place Place, std::size_t N>
+inline constexpr auto if_served_by_us = fixed_string{"SELECT CASE WHEN "} + served_by_us<scope::session>() + fixed_string{" THEN "};
+
+template <place Place, scope Scope = scope::session, std::size_t N>
 constexpr auto guarded(const fixed_string<N>& granted) {
     if constexpr (Place == place::alone) {
         return if_served_by_us + granted + fixed_string{" END"};
     } else {
-        return fixed_string{"SELECT CASE WHEN $3::pg_catalog.int4 OPERATOR(pg_catalog.=) ANY (ARRAY[0, pg_catalog.pg_backend_pid()]) "
-                            "AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.~~) 'read%' THEN "} +
-               granted +
-               fixed_string{" END, pg_catalog.pg_backend_pid(), pg_catalog.current_setting('transaction_isolation')"};
+        return fixed_string{"SELECT CASE WHEN "} + served_by_us<Scope>() +
+               fixed_string{" AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.~~) 'read%' THEN "} + granted +
+               fixed_string{" END, "} + served_by_us<Scope>() + fixed_string{", pg_catalog.current_setting('transaction_isolation')"};
     }
 }
 
 template <scope Scope, place Place, mode Mode, space Space>
 constexpr auto try_acquire() {
-    return guarded<Place>(fixed_string{"pg_catalog.pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>());
+    return guarded<Place, Scope>(fixed_string{"pg_catalog.pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>());
 }
 
 /// Waits for as long as the session's lock_timeout says, which is for ever where nobody has set it.
@@ -100,12 +108,12 @@ constexpr auto acquire_until() {
     constexpr auto wait = fixed_string{"pg_catalog.pg_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() + fixed_string{" IS NOT NULL"};
     constexpr auto limited = fixed_string{"WHEN pg_catalog.set_config('lock_timeout', $2, true) IS NOT NULL THEN "};
     if constexpr (Place == place::alone) {  // a free lock, the common case, does not pay for the setting, which ends by itself
-        return guarded<Place>(fixed_string{"CASE WHEN pg_catalog.pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() +
+        return guarded<Place, Scope>(fixed_string{"CASE WHEN pg_catalog.pg_try_"} + lock_suffix<Scope, Mode>() + key_arguments<Space>() +
                               fixed_string{" THEN true "} + limited + wait + fixed_string{" END"});
     } else if constexpr (Scope == scope::session) {  // the setting ends with the savepoint
-        return guarded<Place>(fixed_string{"CASE "} + limited + wait + fixed_string{" END"});
+        return guarded<Place, Scope>(fixed_string{"CASE "} + limited + wait + fixed_string{" END"});
     } else {  // a transaction-level lock does not survive ROLLBACK TO SAVEPOINT, so the statement puts the setting back
-        return guarded<Place>(fixed_string{"CASE "} + limited + fixed_string{"CASE WHEN "} + wait +
+        return guarded<Place, Scope>(fixed_string{"CASE "} + limited + fixed_string{"CASE WHEN "} + wait +
                               fixed_string{" THEN pg_catalog.set_config('lock_timeout', before, true) IS NOT NULL END END"}) +
                fixed_string{" FROM (SELECT pg_catalog.current_setting('lock_timeout') AS before OFFSET 0) AS setting"};
     }
@@ -238,6 +246,13 @@ inline constexpr const char* preflight =
     "AND pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock(integer,integer)', 'EXECUTE') "
     "AND pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock_shared(bigint)', 'EXECUTE') "
     "AND pg_catalog.has_function_privilege('pg_catalog.pg_advisory_unlock_shared(integer,integer)', 'EXECUTE')";
+/// Puts a mark on the session, unless there is one: answers the one that it has now, and who has answered. A pooler that shares the
+/// session brings somebody else's to light. A custom setting, which every role may make, and which DISCARD ALL takes off again.
+/// https://www.postgresql.org/docs/current/runtime-config-custom.html
+inline constexpr const char* mark =
+    "SELECT CASE WHEN coalesce(pg_catalog.current_setting('dlock.mark', true), '') OPERATOR(pg_catalog.=) '' "
+    "THEN pg_catalog.set_config('dlock.mark', $1, false) ELSE pg_catalog.current_setting('dlock.mark', true) END, pg_catalog.pg_backend_pid()";
+inline constexpr std::string_view if_marked_before = "(CASE WHEN pg_catalog.current_setting('dlock.mark', true) OPERATOR(pg_catalog.=) '";
 inline constexpr const char* set_label = "SELECT pg_catalog.set_config('application_name', $1, false)";
 /// What the server says about an unlock of what is not held goes to its log alone. Ends with the (sub)transaction.
 inline constexpr const char* quietly = "SET LOCAL client_min_messages TO error; ";

@@ -41,6 +41,22 @@ private:
     std::array<char, 8> bytes_;
 };
 
+/// An integer as SQL has it: quoted, because the smallest one is no literal.
+class literal_of {
+public:
+    template <class Integer>
+    explicit literal_of(Integer value) noexcept {
+        text_.front() = '\'';
+        auto* const end = std::to_chars(text_.data() + 1, text_.data() + text_.size() - 2, value).ptr;
+        end[0] = '\'';
+        end[1] = '\0';
+    }
+    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
+
+private:
+    std::array<char, 24> text_;
+};
+
 /// A statement with parameters written into it, without an allocation.
 class written {
 public:
@@ -50,13 +66,13 @@ public:
         return *this;
     }
 
-    /// `sql` with its parameters from `$first` on replaced by values, as many as there are.
+    /// `sql` with its parameters from `$first` on replaced by what SQL has for their values, as many as there are.
     written& append(std::string_view sql, char first, std::initializer_list<const char*> values) noexcept {
         for (auto at = sql.find('$'); at != sql.npos; at = sql.find('$')) {
             const char number = sql[at + 1];
             const bool replaced = number >= first && number < first + static_cast<int>(values.size());
             append(sql.substr(0, replaced ? at : at + 2));
-            if (replaced) append("'").append(values.begin()[number - first]).append("'");
+            if (replaced) append(values.begin()[number - first]);
             sql.remove_prefix(at + 2);
         }
         return append(sql);
@@ -65,8 +81,8 @@ public:
     [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
 
 private:
-    static constexpr std::size_t capacity = 1535;
-    static_assert(sql::longest + 200 < capacity, "with three values and a savepoint around it");
+    static constexpr std::size_t capacity = 2047;
+    static_assert(sql::longest + 600 < capacity, "with three values, one of which comes twice, and a savepoint around it");
 
     std::array<char, capacity + 1> text_;
     std::size_t size_ = 0;
@@ -132,10 +148,9 @@ result run_prepared(connection& on, const prepared& statement, const postgresql:
     for (bool again = true;; again = false) {
         if (!on.is_prepared(statement.index)) {
             written sql;
-            sql.append(statement.text, '3', {text_of{on.known_backend_pid()}.c_str()});
-            if (PQsendPrepare(on.handle(), statement.name, sql.c_str(), fence != nullptr ? statement.parameters : 0, types) == 0) return result{};
-            auto preparation = await_answer(on, on.answering(), "the preparation of a statement");
-            if (!preparation.ok() && preparation.sqlstate() != sqlstate::duplicate_statement) return preparation;
+            sql.append(statement.text, '3', {on.served_by().c_str()});
+            auto failed = prepare(on, statement.name, sql.c_str(), fence != nullptr ? statement.parameters : 0, types);
+            if (failed) return *std::move(failed);
             on.set_prepared(statement.index);
         }
         if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values, lengths, formats, 0) == 0) return result{};
@@ -149,7 +164,7 @@ result run_prepared(connection& on, const prepared& statement, const postgresql:
 result with_key(connection& on, const char* sql, const postgresql::key& key, const char* awaited) {
     if (PQtransactionStatus(on.handle()) == PQTRANS_INTRANS) {
         written text;
-        text.append(sql::savepoint).append(sql, '1', {text_of{key.bits}.c_str()}).append(sql::keep_all);
+        text.append(sql::savepoint).append(sql, '1', {literal_of{key.bits}.c_str()}).append(sql::keep_all);
         auto answer = execute(on, text.c_str(), awaited);
         if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) (void)recover_transaction(on);
         return answer;
@@ -160,11 +175,33 @@ result with_key(connection& on, const char* sql, const postgresql::key& key, con
 
 written releasing(const connection& on, const char* sql, const postgresql::key& key) noexcept {
     written text;
-    text.append(sql, '1', {text_of{key.bits}.c_str(), "", text_of{on.known_backend_pid()}.c_str()});
+    text.append(sql, '1', {literal_of{key.bits}.c_str(), "", on.served_by().c_str()});
     return text;
 }
 
 }  // namespace
+
+std::string with(std::string_view sql, std::string_view parameter, std::string_view value) {
+    std::string text{sql};
+    for (auto at = text.find(parameter); at != text.npos; at = text.find(parameter, at + value.size())) text.replace(at, parameter.size(), value);
+    return text;
+}
+
+std::optional<result> prepare(connection& on, const char* name, const char* sql, int parameters, const Oid* types) {
+    const auto attempt = [&] {
+        if (PQsendPrepare(on.handle(), name, sql, parameters, types) == 0) return result{};
+        return await_answer(on, on.answering(), "the preparation of a statement");
+    };
+    auto answer = attempt();
+    if (answer.sqlstate() == sqlstate::duplicate_statement) {
+        if (on.is_direct()) return std::nullopt;  // ours: its name has a version
+        // Left by whoever had the server's session before, and with another mark in its text.
+        if (auto gone = execute(on, (std::string{"DEALLOCATE "} + name).c_str(), "a deallocation"); !gone.ok()) return gone;
+        answer = attempt();
+    }
+    if (answer.ok()) return std::nullopt;
+    return answer;
+}
 
 result acquire(connection& on, const request& what) {
     const connection::own_statements quiet{on};
@@ -188,7 +225,7 @@ result acquire(connection& on, const request& what) {
     written text;
     text.append(sql::savepoint)
         .append(sql, '1',
-                {text_of{what.key.bits}.c_str(), text_of{limit.value_or(std::chrono::milliseconds{0}).count()}.c_str(), text_of{what.backend_pid}.c_str()})
+                {literal_of{what.key.bits}.c_str(), literal_of{limit.value_or(std::chrono::milliseconds{0}).count()}.c_str(), on.served_by().c_str()})
         .append(outlives_savepoint ? sql::keep_lock_only : sql::keep_all);
     if (PQsendQuery(on.handle(), text.c_str()) == 0) return result{};
     return await_answer(on, until, awaited_lock);
@@ -228,6 +265,13 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
     auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, key, nullptr, nullptr, until, awaited_release) : as_text();
     const bool again = !answer.ok() && status == PQTRANS_IDLE && reason_of(answer.sqlstate(), on.handle()) != errc::lost;
     if (again) answer = as_text();
+    if (answer.ok() && answer.is_null(0)) {
+        if (!on.restore_mark()) {
+            on.lose_session();
+            return released::lost;
+        }
+        answer = as_text();
+    }
     if (answer.ok()) {
         // "Not held" the second time: a cancel or statement_timeout that came behind the unlock made the first one an error.
         return answer.is_true(0) || (again && !answer.is_null(0)) ? released::yes : released::lost;
@@ -245,10 +289,7 @@ std::optional<bool> holds(connection& on, const postgresql::key& key, mode m) no
 
 result holders(connection& on, const postgresql::key& key) {
     if (PQtransactionStatus(on.handle()) != PQTRANS_INTRANS) return with_key(on, sql::who_holds.at(mode::exclusive, key.space), key, "a question");
-    std::string text{sql::who_holds.at(mode::exclusive, key.space)};
-    const text_of bits{key.bits};
-    for (auto at = text.find("$1"); at != text.npos; at = text.find("$1")) text.replace(at, 2, std::string{"'"} + bits.c_str() + "'");
-    return between_savepoints(on, text, "a question");
+    return between_savepoints(on, with(sql::who_holds.at(mode::exclusive, key.space), "$1", literal_of{key.bits}.c_str()), "a question");
 }
 
 result between_savepoints(connection& on, const std::string& sql, const char* awaited) {

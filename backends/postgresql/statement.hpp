@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <dlock/backend.hpp>
 #include <dlock/postgresql/connection.hpp>
@@ -23,11 +24,16 @@ struct request {
     postgresql::key key;
     dlock::mode mode;
     postgresql::scope scope;
-    int backend_pid;                                    ///< that must serve us; 0: any
     std::optional<std::chrono::milliseconds> limit;     ///< how long to wait; 0: for ever; nothing: only try
     bool override_lock_timeout = true;                  ///< false: a lock_timeout of the session may end a wait for ever
     const char* fence = nullptr;                        ///< the sequence to draw from: the answer is a token, and 0 for no
 };
+
+/// `sql` with a parameter, say "$3", replaced by what SQL has for its value.
+[[nodiscard]] std::string with(std::string_view sql, std::string_view parameter, std::string_view value);
+
+/// Nothing: it is prepared. Else the error. One round trip.
+[[nodiscard]] std::optional<result> prepare(connection& on, const char* name, const char* sql, int parameters, const Oid* types);
 
 /// One round trip; one more the first time, to prepare the statement. A stop request sends a cancel request, and the answer
 /// is awaited all the same: only it says what became of the lock.

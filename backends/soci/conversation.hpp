@@ -53,9 +53,14 @@ public:
     /// Whether it was ended for that.
     [[nodiscard]] bool was_silent() const noexcept { return silent_.load(std::memory_order_acquire); }
 
+    /// From now on nothing is sent before what was sent has been answered: some proxies answer what comes meanwhile with an error.
+    /// Before the first ask().
+    void take_turns() noexcept { takes_turns_ = true; }
+
     /// Sends, and awaits the answer.
     [[nodiscard]] answer ask(const request& what) {
         party self;
+        const auto turn = await_turn();
         std::unique_lock guard{mutex_};
         if (!send(what, &self)) return answer{};
         for (;;) {
@@ -73,9 +78,10 @@ public:
         return std::move(self.said);
     }
 
-    /// Sends, and awaits nothing. The number of this release, 0 when the connection has ended.
+    /// Sends, and awaits nothing, unless it is to take_turns(). The number of this release, 0 when the connection has ended.
     [[nodiscard]] std::uint64_t release(const request& what) noexcept {
-        const std::lock_guard guard{mutex_};
+        const auto turn = await_turn();
+        std::unique_lock guard{mutex_};
         if (asked_.size() - first_ > too_many && !reading_) {
             wire_.flush();
             take_in(false);
@@ -86,7 +92,11 @@ public:
             end();  // out of memory: what cannot be released by a word is released by the end
             return 0;
         }
-        return ++releases_;
+        const auto number = ++releases_;
+        if (takes_turns_) {
+            for (party self; !idle() && !ended_;) read(guard, self);
+        }
+        return number;
     }
 
     [[nodiscard]] std::uint64_t answered() const noexcept { return answered_.load(std::memory_order_acquire); }
@@ -113,6 +123,8 @@ private:
     struct question {
         party* who;  ///< null: nobody awaits the answer to a release
     };
+
+    [[nodiscard]] std::unique_lock<std::mutex> await_turn() { return takes_turns_ ? std::unique_lock{turn_} : std::unique_lock<std::mutex>{}; }
 
     bool send(const request& what, party* who) {
         if (ended_) return false;
@@ -191,6 +203,8 @@ private:
     Wire& wire_;
     std::chrono::milliseconds grace_ = default_grace;
     std::atomic<bool> silent_ = false;
+    bool takes_turns_ = false;
+    std::mutex turn_;  ///< of who has sent something and awaits the answer; then there is no other
     std::mutex mutex_;
     std::vector<question> asked_;  ///< from first_ on, the oldest first
     std::size_t first_ = 0;

@@ -35,19 +35,22 @@ namespace dlock::detail {
 
 template <leasing_backend Backend, key_policy_for<Backend> KeyPolicy, wait_policy_for<Backend> WaitPolicy>
 class leased_lock_state {
-    using lock_type = basic_lock<Backend, KeyPolicy, WaitPolicy>;
-
 public:
     using backend_type = Backend;
     using key_type = typename Backend::key_type;
     using clock = boot_clock;
+    using connector = std::function<std::shared_ptr<typename Backend::session_type>()>;
 
+    /// \param text  where `connect` leads to; null: nobody knows
     template <class Name>
         requires accepts_name<KeyPolicy, const Name&>
-    leased_lock_state(const std::string& connection, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait = WaitPolicy{})
+    leased_lock_state(connector connect, const std::string* text, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait)
         : lease_{checked(lease)},
-          session_{opened(connection, lease_)},
-          lock_{*session_, name, std::move(wait)},
+          connect_{std::move(connect)},
+          key_(KeyPolicy::key(name)),
+          wait_{std::move(wait)},
+          session_{proven(connected(), text)},
+          lock_{std::in_place, *session_, key_, wait_},
           heart_{"dlock-lease", [this](const std::stop_token& stop) { beat(stop); }} {}
 
     ~leased_lock_state() {
@@ -61,44 +64,44 @@ public:
 
     void lock(std::stop_token stop = {}) {
         (void)acquire([&] {
-            lock_.lock(stop);
+            lock_->lock(stop);
             return true;
         });
     }
     [[nodiscard]] bool try_lock() {
-        return acquire([&] { return lock_.try_lock(); });
+        return acquire([&] { return lock_->try_lock(); });
     }
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& wait, std::stop_token stop = {}) {
-        return acquire([&] { return lock_.try_lock_for(wait, stop); });
+        return acquire([&] { return lock_->try_lock_for(wait, stop); });
     }
     template <class Clock, class Duration>
     [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when, std::stop_token stop = {}) {
-        return acquire([&] { return lock_.try_lock_until(when, stop); });
+        return acquire([&] { return lock_->try_lock_until(when, stop); });
     }
 
     void lock_shared(std::stop_token stop = {})
         requires shared_backend<Backend>
     {
         (void)acquire([&] {
-            lock_.lock_shared(stop);
+            lock_->lock_shared(stop);
             return true;
         });
     }
     [[nodiscard]] bool try_lock_shared()
         requires shared_backend<Backend>
     {
-        return acquire([&] { return lock_.try_lock_shared(); });
+        return acquire([&] { return lock_->try_lock_shared(); });
     }
     template <class Rep, class Period>
         requires shared_backend<Backend>
     [[nodiscard]] bool try_lock_shared_for(const std::chrono::duration<Rep, Period>& wait, std::stop_token stop = {}) {
-        return acquire([&] { return lock_.try_lock_shared_for(wait, stop); });
+        return acquire([&] { return lock_->try_lock_shared_for(wait, stop); });
     }
     template <class Clock, class Duration>
         requires shared_backend<Backend>
     [[nodiscard]] bool try_lock_shared_until(const std::chrono::time_point<Clock, Duration>& when, std::stop_token stop = {}) {
-        return acquire([&] { return lock_.try_lock_shared_until(when, stop); });
+        return acquire([&] { return lock_->try_lock_shared_until(when, stop); });
     }
 
     void unlock() noexcept {
@@ -112,7 +115,7 @@ public:
             return;
         }
         const bool was_lost = state() == lock_state::lost;
-        lock_.unlock(ec);  // while it is held, so that the lease's end ends the wait for the answer
+        lock_->unlock(ec);  // while it is held, so that the lease's end ends the wait for the answer
         end_grant();
         if (was_lost) ec = errc::lost;
     }
@@ -150,15 +153,15 @@ public:
         requires fencing_backend<Backend>
     {
         const std::lock_guard guard{mutex_};
-        return lock_.token();
+        return lock_->token();
     }
 
     [[nodiscard]] std::vector<holder> holders() const {
         const std::lock_guard guard{mutex_};
-        return lock_.holders();
+        return lock_->holders();
     }
 
-    [[nodiscard]] const key_type& key() const noexcept { return lock_.key(); }
+    [[nodiscard]] const key_type& key() const noexcept { return key_; }
     [[nodiscard]] std::chrono::milliseconds lease() const noexcept { return lease_; }
 
 private:
@@ -174,20 +177,45 @@ private:
         return lease;
     }
 
-    static std::shared_ptr<typename Backend::session_type> opened(const std::string& connection, std::chrono::milliseconds lease) {
-        auto session = Backend::open_session(connection, lease);
+    /// The key is one already.
+    struct itself {
+        using key_type = typename Backend::key_type;
+        static key_type key(const key_type& k) { return k; }
+    };
+    using lock_type = basic_lock<Backend, itself, WaitPolicy>;
+
+    [[nodiscard]] std::shared_ptr<typename Backend::session_type> connected() const {
+        auto session = connect_();
+        Backend::begin_lease(*session, lease_);
+        return session;
+    }
+
+    /// \pre nothing is held
+    void open_anew() {
+        auto session = connected();
+        lock_.reset();  // which uses the one that is replaced
+        session_ = std::move(session);
+        lock_.emplace(*session_, key_, wait_);
+    }
+
+    /// The session, after its server has been seen to exclude another one.
+    [[nodiscard]] std::shared_ptr<typename Backend::session_type> proven(std::shared_ptr<typename Backend::session_type> session, const std::string* text) const {
         if constexpr (detail::randomly_keyed<Backend>) {
-            if (detail::is_proven(&detail::kind_of<Backend>, connection)) return session;
+            if (text != nullptr && detail::is_proven(&detail::kind_of<Backend>, *text)) return session;
             const auto key = detail::random_key<Backend>();
             detail::exclusion seen{};
             try {
-                const auto second = Backend::open_session(connection, lease);
+                const auto second = connected();
+                if (second == session) detail::refuse_one_session();
                 seen = detail::exclude_each_other(detail::contender<Backend>{*session, key}, detail::contender<Backend>{*second, key});
-            } catch (const std::exception&) {
+            } catch (const lock_error& e) {
+                if (e.reason() == errc::unsupported) throw;
                 return session;  // what is wrong will be told to whoever locks
+            } catch (const std::exception&) {
+                return session;
             }
             detail::require(seen);
-            detail::set_proven(&detail::kind_of<Backend>, connection);
+            if (text != nullptr) detail::set_proven(&detail::kind_of<Backend>, *text);
         }
         return session;
     }
@@ -210,7 +238,7 @@ private:
         broken_ = broken_ || ended_;
         if (clock::now() >= valid_until()) broken_ = broken_ || !Backend::heartbeat(*session_, lease_);
         if (broken_) {
-            Backend::reopen_session(*session_, lease_);
+            open_anew();
             broken_ = false;
         }
         ended_ = false;
@@ -224,9 +252,9 @@ private:
         std::function<void()> breaker;
         try {
             breaker = Backend::breaker(*session_);
-            told_.emplace(lock_.lost(), tell{*this});
+            told_.emplace(lock_->lost(), tell{*this});
         } catch (...) {
-            lock_.unlock();
+            lock_->unlock();
             throw;
         }
         if (clock::now() - start > lease_ / 3) {
@@ -236,7 +264,7 @@ private:
         extend_from(start);
         begin_grant(std::move(breaker));
         if (!owns_lock() || broken_) {
-            lock_.unlock();
+            lock_->unlock();
             end_grant();
             throw lock_error{errc::lost, "dlock: the lease was over before the grant could be told"};
         }
@@ -292,7 +320,7 @@ private:
             const auto start = clock::now();
             const auto left = std::chrono::floor<std::chrono::milliseconds>(held_ ? valid_until() - start : clock::duration{lease_});
             const bool answered = Backend::heartbeat(*session_, std::max(left, std::chrono::milliseconds{0}));
-            if (answered && (!held_ || lock_.owns_lock())) {  // by the session that was granted the lock, not by another
+            if (answered && (!held_ || lock_->owns_lock())) {  // by the session that was granted the lock, not by another
                 extend_from(start);
                 continue;
             }
@@ -304,8 +332,11 @@ private:
     std::chrono::milliseconds lease_;
     mutable timed_mutex mutex_;  ///< of the session and the lock on it
     std::mutex grant_mutex_;             ///< of held_ and break_, which need that one as well to be changed
+    connector connect_;
+    key_type key_;
+    WaitPolicy wait_;
     std::shared_ptr<typename Backend::session_type> session_;
-    lock_type lock_;
+    std::optional<lock_type> lock_;  ///< on session_
     bool broken_ = false;  ///< the session has ended
     std::function<void()> break_;  ///< of the connection that was granted the lock
     std::atomic<bool> held_ = false;

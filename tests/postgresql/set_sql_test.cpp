@@ -17,7 +17,7 @@ static_assert(try_set<place::alone, exclusive, space::bigint>().view() ==
               "n::pg_catalog.int4 FROM pg_catalog.unnest($1::pg_catalog.int8[]) WITH ORDINALITY AS wanted (k, n) WHERE NOT "
               "pg_catalog.pg_try_advisory_lock(k) LIMIT 1) AS busy OFFSET 0) AS tried) END");
 static_assert(try_set<place::in_transaction, shared, space::pair>().view() ==
-              "SELECT CASE WHEN $3::pg_catalog.int4 OPERATOR(pg_catalog.=) ANY (ARRAY[0, pg_catalog.pg_backend_pid()]) AND "
+              "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 AND "
               "pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.~~) 'read%' THEN (SELECT CASE WHEN "
               "busy IS NULL THEN pg_catalog.cardinality($1::pg_catalog.int8[]) ELSE (busy OPERATOR(pg_catalog.-) 1) "
               "OPERATOR(pg_catalog.-) (SELECT pg_catalog.count(*) FILTER (WHERE pg_catalog.pg_advisory_unlock_shared((k "
@@ -26,7 +26,7 @@ static_assert(try_set<place::in_transaction, shared, space::pair>().view() ==
               "END FROM (SELECT (SELECT n::pg_catalog.int4 FROM pg_catalog.unnest($1::pg_catalog.int8[]) WITH ORDINALITY AS "
               "wanted (k, n) WHERE NOT pg_catalog.pg_try_advisory_lock_shared((k OPERATOR(pg_catalog.>>) "
               "32)::pg_catalog.int4, ((k OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.>>) 32)::pg_catalog.int4) LIMIT 1) "
-              "AS busy OFFSET 0) AS tried) END, pg_catalog.pg_backend_pid(), "
+              "AS busy OFFSET 0) AS tried) END, pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4, "
               "pg_catalog.current_setting('transaction_isolation')");
 static_assert(acquire_set<exclusive, space::bigint>().view() ==
               "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 THEN (SELECT "
@@ -41,14 +41,14 @@ static_assert(until_set<place::alone, exclusive, space::bigint>().view() ==
               "1000))))::pg_catalog.int8::pg_catalog.text, true) IS NOT NULL THEN pg_catalog.pg_advisory_lock(k) IS NOT NULL "
               "END) FROM pg_catalog.unnest($1::pg_catalog.int8[]) AS k) END");
 static_assert(until_set<place::in_transaction, shared, space::bigint>().view() ==
-              "SELECT CASE WHEN $3::pg_catalog.int4 OPERATOR(pg_catalog.=) ANY (ARRAY[0, pg_catalog.pg_backend_pid()]) AND "
+              "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 AND "
               "pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.~~) 'read%' THEN (SELECT "
               "pg_catalog.count(*) FILTER (WHERE CASE WHEN pg_catalog.pg_try_advisory_lock_shared(k) THEN true WHEN "
               "pg_catalog.set_config('lock_timeout', least($2::pg_catalog.float8, greatest(1, "
               "pg_catalog.ceil($2::pg_catalog.float8 OPERATOR(pg_catalog.-) (extract(epoch FROM pg_catalog.clock_timestamp() "
               "OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) "
               "1000))))::pg_catalog.int8::pg_catalog.text, true) IS NOT NULL THEN pg_catalog.pg_advisory_lock_shared(k) IS "
-              "NOT NULL END) FROM pg_catalog.unnest($1::pg_catalog.int8[]) AS k) END, pg_catalog.pg_backend_pid(), "
+              "NOT NULL END) FROM pg_catalog.unnest($1::pg_catalog.int8[]) AS k) END, pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4, "
               "pg_catalog.current_setting('transaction_isolation')");
 static_assert(release_set<shared, space::bigint>().view() ==
               "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 THEN (SELECT "

@@ -24,17 +24,17 @@ static_assert(acquire_until<scope::session, place::alone, exclusive, space::bigi
               "pg_catalog.pg_try_advisory_lock($1::pg_catalog.int8) THEN true WHEN pg_catalog.set_config('lock_timeout', $2, "
               "true) IS NOT NULL THEN pg_catalog.pg_advisory_lock($1::pg_catalog.int8) IS NOT NULL END END");
 static_assert(acquire_until<scope::session, place::in_transaction, shared, space::bigint>().view() ==
-              "SELECT CASE WHEN $3::pg_catalog.int4 OPERATOR(pg_catalog.=) ANY (ARRAY[0, pg_catalog.pg_backend_pid()]) AND "
+              "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 AND "
               "pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.~~) 'read%' THEN CASE WHEN "
               "pg_catalog.set_config('lock_timeout', $2, true) IS NOT NULL THEN "
-              "pg_catalog.pg_advisory_lock_shared($1::pg_catalog.int8) IS NOT NULL END END, pg_catalog.pg_backend_pid(), "
+              "pg_catalog.pg_advisory_lock_shared($1::pg_catalog.int8) IS NOT NULL END END, pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4, "
               "pg_catalog.current_setting('transaction_isolation')");
 static_assert(acquire_until<scope::transaction, place::in_transaction, exclusive, space::bigint>().view() ==
-              "SELECT CASE WHEN $3::pg_catalog.int4 OPERATOR(pg_catalog.=) ANY (ARRAY[0, pg_catalog.pg_backend_pid()]) AND "
+              "SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() AND "
               "pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.~~) 'read%' THEN CASE WHEN "
               "pg_catalog.set_config('lock_timeout', $2, true) IS NOT NULL THEN CASE WHEN "
               "pg_catalog.pg_advisory_xact_lock($1::pg_catalog.int8) IS NOT NULL THEN pg_catalog.set_config('lock_timeout', "
-              "before, true) IS NOT NULL END END END, pg_catalog.pg_backend_pid(), "
+              "before, true) IS NOT NULL END END END, NOT pg_catalog.pg_is_in_recovery(), "
               "pg_catalog.current_setting('transaction_isolation') FROM (SELECT pg_catalog.current_setting('lock_timeout') "
               "AS before OFFSET 0) AS setting");
 static_assert(try_fenced<exclusive, space::bigint>().view() ==
