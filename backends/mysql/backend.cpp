@@ -7,6 +7,7 @@
 #include <new>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -157,11 +158,10 @@ void refuse(connection& on) {
             "dlock: a pooler has put another server connection behind this session: every lock it held is lost"};
     }
     throw lock_error{errc::unsupported,
-                     "dlock: a pooler between this session and the server may share server connections, and two "
-                     "clients would hold the "
-                     "same lock: connect to the server directly, or, if the pooler gives each session a server "
-                     "connection of its own, "
-                     "call mysql::assume_session_pooling()"};
+                     std::string{"dlock: a pooler or a proxy between this session and the server may share server connections, and two clients would hold "
+                                 "the same lock: connect to the server directly, or, if each session has a server connection of its own, call "
+                                 "mysql::assume_session_pooling()"} +
+                         on.where_to_declare()};
 }
 
 namespace {
@@ -224,13 +224,13 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
     if (said == sql::said::not_served) refuse(*on);
     on->prove();
     if (said == sql::said::busy) return std::nullopt;
-    if (said == sql::said::read_only) refuse_read_only();
+    if (said == sql::said::read_only) refuse_read_only(*on);
     if (granted && !stop.requested()) {
         return grant{on, on->remember(), fencing_token{with == fencing::yes ? *answer.value : 0}};
     }
     // NULL, as MariaDB answers KILL QUERY; or granted, too late to stop the server
     if (!prove_not_held(*on, key, on->who())) throw on->error(errc::lost);
-    if (said == sql::said::granted_read_only) refuse_read_only();
+    if (said == sql::said::granted_read_only) refuse_read_only(*on);
     if (overdue) return of.is_try ? throw unanswered_try(*on) : std::optional<grant>{};
     throw cancelled(stop.requested());
 }

@@ -76,6 +76,9 @@ public:
         keep_socket();
     }
 
+    /// Where a declaration that a refusal names is to be made: " in the function that …", where dlock opens the sessions.
+    [[nodiscard]] const char* where_to_declare() const noexcept { return always_kept_ ? " in the function that opens the sessions" : ""; }
+
     /// \pre serves(the session)
     [[nodiscard]] MYSQL* handle() const noexcept { return handle_; }
     [[nodiscard]] const mysql::server& server() const noexcept { return server_; }

@@ -57,11 +57,11 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::sp
     }
     if (said == sql::said::not_served) refuse(*on);
     on->prove();
-    if (said == sql::said::read_only) refuse_read_only();
+    if (said == sql::said::read_only) refuse_read_only(*on);
     if (said == sql::said::granted && !stop.requested()) return grant{on, on->remember_all()};
     if ((said != sql::said::busy || keys.size() > 1) && !statement::prove_none_held(*on, keys, on->who())) throw on->error(errc::lost);
     if (said == sql::said::busy) return std::nullopt;
-    if (said == sql::said::granted_read_only) refuse_read_only();
+    if (said == sql::said::granted_read_only) refuse_read_only(*on);
     if (overdue) return is_try ? throw unanswered_try(*on) : std::optional<grant>{};
     throw cancelled(stop.requested());  // as MariaDB answers KILL QUERY; or granted, too late to stop the server
 }

@@ -189,7 +189,7 @@ bool pipeline::try_acquire(const std::string& k, mode m) {
     const auto said = p.talk.ask(p.acquiring(k));
     if (said.came && !said.failed && said.value && *said.value <= 1U) return *said.value == 1U;
     if (!said.came) p.end();
-    if (!said.failed && said.value == static_cast<std::uint64_t>(sql::said::read_only)) refuse_read_only();
+    if (!said.failed && said.value == static_cast<std::uint64_t>(sql::said::read_only)) refuse_read_only(*p.on);
     if (!said.failed && said.value) {  // another connection than ours has answered: a pooler has put it there
         sever();
         throw lock_error{errc::lost, "dlock: a pooler has put another server connection behind this one: it was ended, and every lock on it is lost"};

@@ -3,6 +3,7 @@
 #include <dlock/mysql/preflight.hpp>
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <mysqld_error.h>
@@ -39,10 +40,11 @@ void ask_for_id(connection& on) {
     on.prove();
 }
 
-void refuse_read_only() {
+void refuse_read_only(const connection& on) {
     throw lock_error{errc::unsupported,
-                     "dlock: this server is read-only, a replica perhaps, whose locks exclude nobody on the primary: connect to the primary, or, if "
-                     "everybody who wants the lock connects to this server, call mysql::accept_local_locks()"};
+                     std::string{"dlock: this server is read-only, a replica perhaps, whose locks exclude nobody on the primary: connect to the "
+                                 "primary, or, if everybody who wants the lock connects to this server, call mysql::accept_local_locks()"} +
+                         on.where_to_declare()};
 }
 
 void preflight(connection& on) {
@@ -53,10 +55,11 @@ void preflight(connection& on) {
     if (!variables.has_row()) throw lock_error{errc::server_error, "dlock: the server does not say whether it is read-only"};
     if (variables.columns() > 1 && is_on(variables.text(1))) {
         throw lock_error{errc::unsupported,
-                         "dlock: a named lock of a Galera cluster is one of its node, and excludes nobody on the others: if everybody who "
-                         "wants it connects to this node, call mysql::accept_local_locks()"};
+                         std::string{"dlock: a named lock of a Galera cluster is one of its node, and excludes nobody on the others: if everybody who "
+                                     "wants it connects to this node, call mysql::accept_local_locks()"} +
+                             on.where_to_declare()};
     }
-    if (is_on(variables.text(0))) refuse_read_only();
+    if (is_on(variables.text(0))) refuse_read_only(on);
     on.set_checked();
 }
 

@@ -13,7 +13,7 @@ namespace dlock::mysql {
 void ask_for_id(connection& on);
 
 /// The server is read-only. Nothing is locked.
-[[noreturn]] void refuse_read_only();
+[[noreturn]] void refuse_read_only(const connection& on);
 
 /// Refuses a server whose locks exclude nobody on the others of its kind. One round trip, once per connection; two where the
 /// server knows no Galera, as MySQL.

@@ -178,7 +178,7 @@ std::optional<grant> acquire(soci::session& session, const key& key, mode m, sco
     const connection::call call{*on, until == nullptr || !until->is_never(), stop};
     on->reserve_one();
     const connection::stake at_stake{*on};
-    where == scope::session ? on->require_session_locks() : on->require_transaction_locks();
+    where == scope::session ? on->require_session_locks(fence == nullptr) : on->require_transaction_locks();
     statement::request what{key, m, where, {}};
     what.fence = fence;
     if (until == nullptr) return acquire_once(session, on, what, stop, false);

@@ -213,7 +213,7 @@ void connection::require_transaction_locks() {
     }
 }
 
-void connection::check_session_locks() {
+void connection::check_session_locks(bool or_transaction) {
     require_transaction_locks();
     if (!may_unlock_) {
         server_pid_ = 0;  // ask again next time
@@ -224,7 +224,7 @@ void connection::check_session_locks() {
         if (shared_ || !set_mark()) throw not_served();
     } else if (!is_direct()) {
         server_pid_ = 0;  // ask again next time
-        throw behind_pooler();
+        throw behind_pooler(or_transaction);
     }
     served_by_ = std::to_string(server_pid_);
     if (session_pooling_) served_by_ = std::string{sql::if_marked_before} + mark_ + "' THEN " + served_by_ + " END)";
@@ -270,20 +270,20 @@ lock_error connection::not_served() {
     lose_session();
     shared_ = session_pooling_;
     serves_sessions_ = false;
-    return session_pooling_ ? shared_session() : behind_pooler();
+    return session_pooling_ ? shared_session() : behind_pooler(false);
 }
 
 lock_error connection::standby() {
     return {errc::unsupported, "dlock: this server is a standby; its advisory locks exclude nobody on the primary: connect to the primary"};
 }
 
-lock_error connection::behind_pooler() const {
-    std::string way_out{"connect to the server directly, or, if the pooler gives each session a server connection of its own (pool_mode = session), call "};
-    way_out += always_kept_ ? "postgresql::assume_session_pooling() in the function that opens the sessions"
-                            : "postgresql::assume_session_pooling()";
-    if (!always_kept_) way_out += "; where it gives one to each transaction, a transaction_lock works";
-    return {errc::unsupported,
-            "dlock: a pooler between this session and the server may share server connections, and two clients would hold the same lock: " + way_out};
+lock_error connection::behind_pooler(bool or_transaction) const {
+    std::string text{"dlock: a pooler between this session and the server may share server connections, and two clients would hold the same lock: "
+                     "connect to the server directly, or, if the pooler gives each session a server connection of its own (pool_mode = session), call "
+                     "postgresql::assume_session_pooling()"};
+    if (always_kept_) text += " in the function that opens the sessions";
+    else if (or_transaction) text += ", or, if it gives one to each transaction, use a transaction_lock";
+    return {errc::unsupported, text};
 }
 
 lock_error connection::shared_session() {

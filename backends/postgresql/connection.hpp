@@ -126,9 +126,10 @@ public:
     // --- the backend behind it
 
     /// Finds out, at the first call, whether session-level locks exclude anybody here. What can change later is in each statement.
+    /// \param or_transaction  a transaction_lock would do as well: it is named as a way out
     /// \throws lock_error  unsupported: a pooler, a replica, a server whose locks exclude nobody
-    void require_session_locks() {
-        if (!serves_sessions_) check_session_locks();
+    void require_session_locks(bool or_transaction = false) {
+        if (!serves_sessions_) check_session_locks(or_transaction);
     }
     /// The same for locks of a transaction, for which any backend will do.
     void require_transaction_locks();
@@ -221,9 +222,9 @@ private:
     void send_pending() noexcept;
     std::vector<postgresql::key> keys_of(std::uint64_t serial);
     void preflight();
-    void check_session_locks();
+    void check_session_locks(bool or_transaction);
     bool set_mark();
-    [[nodiscard]] lock_error behind_pooler() const;
+    [[nodiscard]] lock_error behind_pooler(bool or_transaction) const;
     [[nodiscard]] static lock_error shared_session();
 
     struct hash {

@@ -30,6 +30,7 @@
 #include "tests/servers/mariadb_server.hpp"
 #include "tests/servers/mysql_router.hpp"
 #include "tests/servers/mysql_server.hpp"
+#include "tests/servers/odyssey.hpp"
 #include "tests/servers/pgbouncer.hpp"
 #include "tests/servers/pgpool.hpp"
 #include "tests/servers/postgresql_server.hpp"
@@ -110,6 +111,24 @@ struct PgBouncerTransaction : postgresql_kind {
     static std::string url() {
         static const pgbouncer proxy{postgresql_server::shared(), pool_mode::transaction};
         return proxy.url();
+    }
+};
+
+struct OdysseySession : postgresql_kind {
+    static constexpr const auto& traits = server_traits::odyssey_session;
+    static std::string direct() { return postgresql_server::shared().url(); }
+    static std::string url() {
+        static const odyssey proxy{postgresql_server::shared(), pool_mode::session};
+        return postgresql_at(proxy.port());
+    }
+};
+
+struct OdysseyTransaction : postgresql_kind {
+    static constexpr const auto& traits = server_traits::odyssey_transaction;
+    static std::string direct() { return postgresql_server::shared().url(); }
+    static std::string url() {
+        static const odyssey proxy{postgresql_server::shared(), pool_mode::transaction};
+        return postgresql_at(proxy.port());
     }
 };
 
@@ -208,8 +227,8 @@ struct road_name {
                                                            : Road::traits.name;
     }
 };
-using roads = ::testing::Types<PgBouncerSession, PgBouncerTransaction, Pgpool, HAProxyPostgreSQL, HAProxyMariaDB, HAProxyMySQL,
-                               RouterPassing, RouterTerminating>;
+using roads = ::testing::Types<PgBouncerSession, PgBouncerTransaction, OdysseySession, OdysseyTransaction, Pgpool, HAProxyPostgreSQL,
+                               HAProxyMariaDB, HAProxyMySQL, RouterPassing, RouterTerminating>;
 TYPED_TEST_SUITE(Proxy, roads, road_name);
 
 TYPED_TEST(Proxy, WithoutAPromiseIsRefusedWithASentenceThatNamesTheWayOut) {
@@ -220,16 +239,25 @@ TYPED_TEST(Proxy, WithoutAPromiseIsRefusedWithASentenceThatNamesTheWayOut) {
         mine.unlock();
         return;
     }
-    const auto error = error_of([&] { (void)mine.try_lock(); });
-    EXPECT_EQ(error.reason(), TypeParam::traits.refused_as_lost ? errc::lost : errc::unsupported) << error.what();
-    EXPECT_EQ(std::string{error.what()}.find("assume_session_pooling()") != std::string::npos, TypeParam::traits.refusal_names_the_promise)
-        << error.what();
-    const auto manage = [] { typename TypeParam::manager locks{TypeParam::url()}; };
-    if (TypeParam::traits.refuses_a_manager) {
-        EXPECT_EQ(reason_of(manage), errc::unsupported);
-    } else {
-        EXPECT_NO_THROW(manage()) << TypeParam::traits.refuses_a_manager.lacking;
-    }
+    typename TypeParam::fenced_lock fenced{a, "k"};
+    typename TypeParam::multi_lock several{a, {"k", "j"}};
+    const auto refused = [](const lock_error& error, bool owns_its_sessions, bool or_transaction = false) {
+        EXPECT_EQ(error.reason(), errc::unsupported) << error.what();
+        const std::string text{error.what()};
+        EXPECT_NE(text.find("assume_session_pooling()"), text.npos) << text;
+        EXPECT_EQ(text.find("transaction_lock") != text.npos, (or_transaction && std::is_base_of_v<postgresql_kind, TypeParam>)) << text;
+        EXPECT_EQ(text.find("function that opens") != text.npos, owns_its_sessions) << text;
+    };
+    refused(error_of([&] { (void)mine.try_lock(); }), false, true);
+    refused(error_of([&] { mine.lock(); }), false, true);
+    refused(error_of([&] { (void)fenced.try_lock(); }), false);
+    refused(error_of([&] { (void)several.try_lock(); }), false);
+    refused(error_of([] { typename TypeParam::manager locks{TypeParam::url()}; }), true);
+    refused(error_of([] {
+                typename TypeParam::leased_lock leased{TypeParam::url(), "k", 1s};
+                leased.lock();
+            }),
+            true);
     EXPECT_EQ(TypeParam::held(this->onlooker_), 0);
 }
 
@@ -372,18 +400,10 @@ TYPED_TEST(Proxy, TokensRise) {
         }
 }
 
-TYPED_TEST(Proxy, ALeaseIsKeptOrRefused) {
-    if (!TypeParam::traits.leases) {  // a leased_lock takes an address only, so that nothing can be promised
-        EXPECT_EQ(reason_of([&] {
-                      typename TypeParam::leased_lock leased{TypeParam::url(), "k", 1s};
-                      leased.lock();
-                  }),
-                  TypeParam::traits.refused_as_lost ? errc::lost : errc::unsupported)
-            << TypeParam::traits.leases.lacking;
-        return;
-    }
+TYPED_TEST(Proxy, ALeaseIsKept) {
+    NEEDS(TypeParam::traits.keeps_sessions);
     if constexpr (std::is_base_of_v<postgresql_kind, TypeParam>) NEEDS(server_traits::of_postgresql().leases);
-    typename TypeParam::leased_lock leased{TypeParam::url(), "k", 1s};
+    typename TypeParam::leased_lock leased{[] { return TestFixture::connect(); }, "k", 1s};
     typename TypeParam::lock beside{this->onlooker_, "k"};
     leased.lock();
     EXPECT_FALSE(beside.try_lock_for(1500ms)) << "it breathes";
@@ -391,6 +411,11 @@ TYPED_TEST(Proxy, ALeaseIsKeptOrRefused) {
     leased.unlock();
     EXPECT_TRUE(beside.try_lock());
     beside.unlock();
+    ASSERT_TRUE(leased.try_lock());
+    TypeParam::end(this->onlooker_, leased.holders().at(0).session);
+    await([&] { return !leased.owns_lock(); }, "the holder is not told");
+    EXPECT_TRUE(leased.try_lock()) << "over another session, of which the same is promised";
+    leased.unlock();
 }
 
 TYPED_TEST(Proxy, ATransactionsLockIsHeldUntilItsEnd) {

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ public:
     using options = server_options;
 
     pgbouncer(const postgresql_server& server, pool_mode mode, const options& what = {});
+    /// The same in front of several, to which its server connections go in turn. They have unix sockets, and so the same port.
+    pgbouncer(std::initializer_list<const postgresql_server*> servers, pool_mode mode, const options& what = {});
     pgbouncer(const pgbouncer&) = delete;
     pgbouncer& operator=(const pgbouncer&) = delete;
 
@@ -42,11 +45,19 @@ public:
     /// Starts it again, on the same address. Does nothing if it runs.
     void start() { process_.start(); }
 
+    /// Takes another mode for the sessions that are there, too, as an operator would have it.
+    void change_mode(pool_mode mode);
+
     [[nodiscard]] pid_t pid() const { return process_.pid(); }
     [[nodiscard]] std::string log() const { return process_.log(); }  ///< since the first start
 
 private:
+    void configure(pool_mode mode) const;
+
     std::string user_;
+    std::string hosts_;
+    int server_port_;
+    options options_;
     std::optional<tcp_port> port_;
     server_process process_;
 };

@@ -49,30 +49,23 @@ struct mysql {
 [[nodiscard]] const mysql& of_mariadb();
 [[nodiscard]] const mysql& of_mysql();
 
-/// What stands between a program and its server. A feature that is lacking by a fault of the library's, not by the proxy's
-/// nature, says "issue 13" and its sentence there: its test expects the fault, and turns red with the mend.
+/// What stands between a program and its server. docs/proxies.md has a row for each of these.
 struct proxy {
     const char* name;
     bool wants_a_promise;  ///< assume_session_pooling(), without which session locks are refused
     feature keeps_sessions;
-    feature leases;
-    bool refused_as_lost;  ///< instead of as unsupported
-    bool refusal_names_the_promise;
-    feature refuses_a_manager;  ///< without the promise, as it does a lock
 };
 
-inline constexpr feature takes_no_promise{
-    "issue 13: leased_lock takes only a URL, so its refusal behind a session pooler names a way out that it does not offer"};
+inline constexpr feature shares_sessions{"in transaction mode sessions are shared"};
 
-inline constexpr proxy pgbouncer_session{"PgBouncerSession", true, present, takes_no_promise, false, true, present};
-inline constexpr proxy pgbouncer_transaction{"PgBouncerTransaction", true, {"in transaction mode sessions are shared"}, takes_no_promise, false, true, present};
-inline constexpr proxy pgpool{"Pgpool", false, present, present, false, true, present};
-inline constexpr proxy haproxy{"HAProxy", false, present, present, false, true, present};
-inline constexpr proxy router_passing{"RouterPassing", false, present, present, false, true, present};
-/// "issue 13: greets with connection id 0: GET_LOCK goes out unguarded, the call then says "lost" and severs, never naming
-/// assume_session_pooling()"
-inline constexpr proxy router_terminating{
-    "RouterTerminating", true, present, takes_no_promise, true, false, {"issue 13: lock_manager is not refused at all"}};
+inline constexpr proxy pgbouncer_session{"PgBouncerSession", true, present};
+inline constexpr proxy pgbouncer_transaction{"PgBouncerTransaction", true, shares_sessions};
+inline constexpr proxy odyssey_session{"OdysseySession", true, present};
+inline constexpr proxy odyssey_transaction{"OdysseyTransaction", true, shares_sessions};
+inline constexpr proxy pgpool{"Pgpool", false, present};
+inline constexpr proxy haproxy{"HAProxy", false, present};
+inline constexpr proxy router_passing{"RouterPassing", false, present};
+inline constexpr proxy router_terminating{"RouterTerminating", true, present};
 
 }  // namespace dlock::testing::server_traits
 

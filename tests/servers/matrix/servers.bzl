@@ -16,6 +16,7 @@ SERVERS = {
     "mariadb-11.8": ["trixie", "mariadb-server-core", "mariadb-client-core", "galera-4", "rsync"],
     "mysql-9": ["sid", "mysql-server-core"],
     "pgbouncer-1.24": ["trixie", "pgbouncer"],
+    "odyssey-1.5": ["forky", "odyssey"],
     "pgpool-4.6": ["trixie", "pgpool2"],
     "haproxy-3.0": ["trixie", "haproxy"],
     "mysqlrouter-9": ["sid", "mysql-router"],
