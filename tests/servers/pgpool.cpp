@@ -22,7 +22,7 @@ pgpool::pgpool(const postgresql_server& server) {
                                           << "pid_file_name = '" << (folder / "pid").string() << "'\n"
                                           << "logdir = '" << folder.string() << "'\n"
                                           << "work_dir = '" << folder.string() << "'\n"
-                                          << "num_init_children = 16\n";
+                                          << "num_init_children = 48\n";
     for (const char* const file : {"pcp.conf", "pool_passwd"}) std::ofstream{folder / file};
     std::ofstream{folder / "pool_hba.conf"} << "host all all 127.0.0.1/32 trust\n";
     process_.set_recipe({.command = {find_server_program("pgpool", "pgpool", "pgpool2"), "-n", "-f", "pgpool.conf", "-F", "pcp.conf", "-a",
