@@ -74,7 +74,7 @@ void give_up(connection& on, const patience& until, const char* awaited, const s
 }
 
 /// Returns when the answer's rows can be read. False: there are none, but an error.
-bool exchange(connection& on, std::string_view sql, patience until, const char* awaited) noexcept {
+bool exchange(connection& on, std::string_view sql, patience until, const char* awaited, std::string_view shown = {}) noexcept {
     MYSQL* const handle = on.handle();
     if (mysql_send_query(handle, sql.data(), sql.size()) != 0) return false;
     const int socket = mysql_get_socket(handle);
@@ -82,7 +82,7 @@ bool exchange(connection& on, std::string_view sql, patience until, const char* 
     // A read timeout of the session would end a wait; poll(2) has none.
     for (auto now = until.is_answered_at_once(socket) ? patience::verdict::ready : patience::verdict::interrupt; now != patience::verdict::ready;) {
         now = until.wait(socket, POLLIN);
-        if (now == patience::verdict::interrupt) kill.request(on, sql);
+        if (now == patience::verdict::interrupt) kill.request(on, shown.empty() ? sql : shown);
         if (now != patience::verdict::over) continue;
         give_up(on, until, awaited, kill.errand());
         return false;
@@ -104,9 +104,9 @@ errc failure(connection& on) noexcept {
     return reason;
 }
 
-answer row_of(connection& on, std::string_view sql, const patience& until, const char* awaited) noexcept {
+answer row_of(connection& on, std::string_view sql, const patience& until, const char* awaited, std::string_view shown) noexcept {
     const read_limit limit{on.handle(), on.grace()};
-    if (!exchange(on, sql, until, awaited)) return {failure(on), {}};
+    if (!exchange(on, sql, until, awaited, shown)) return {failure(on), {}};
     result row{mysql_use_result(on.handle())};  // read where the driver received it, not copied
     if (!row.has_row()) return {failure(on), {}};
     answer said{{}, row.number(0)};
@@ -136,8 +136,8 @@ read_limit::~read_limit() {
     if (of_ != nullptr && handle_->net.pvio == of_) handle_->net.pvio->timeout[PVIO_READ_TIMEOUT] = before_;
 }
 
-answer ask(connection& on, std::string_view sql, patience until, const char* awaited) noexcept {
-    const auto said = row_of(on, sql, until, awaited);
+answer ask(connection& on, std::string_view sql, patience until, const char* awaited, std::string_view shown) noexcept {
+    const auto said = row_of(on, sql, until, awaited, shown);
     lose_if_replaced(on);
     return said;
 }

@@ -34,7 +34,9 @@ struct answer {
 /// Losing the connection severs it on our side too; an answer that makes no sense does the same. Where the driver has put
 /// another connection in its place, what it held is lost, and the server is told so.
 /// \param awaited  what the answer is to, for the reason why it was severed
-[[nodiscard]] answer ask(connection& on, std::string_view sql, soci_support::patience until, const char* awaited) noexcept;
+/// \param shown    what the server's process list has of it meanwhile; nothing: the statement itself
+[[nodiscard]] answer ask(connection& on, std::string_view sql, soci_support::patience until, const char* awaited,
+                         std::string_view shown = {}) noexcept;
 
 /// For a statement that waits for nobody.
 [[nodiscard]] inline answer ask(connection& on, std::string_view sql, const char* awaited = "a question") noexcept {

@@ -12,6 +12,8 @@
 #include <thread>
 #include <utility>
 
+#include <mysqld_error.h>
+
 #include <dlock/detail/utf8.hpp>
 #include <dlock/error.hpp>
 #include <dlock/mysql/answer.hpp>
@@ -107,9 +109,18 @@ namespace {
     return false;
 }
 
+/// A prepared statement that somebody has deallocated, or that went with COM_RESET_CONNECTION. Nothing was executed.
+bool was_forgotten(connection& on, const answer& said) noexcept {
+    if (!said.failed || mysql_errno(on.handle()) != ER_UNKNOWN_STMT_HANDLER) return false;
+    on.set_prepared(connection::preparation::due);
+    return true;
+}
+
 released release_key(connection& on, std::string_view key) noexcept {
+    const bool executes = on.prepared() == connection::preparation::done && on.may_use_prepared();
     const auto name = on.server().literal(key);
-    const auto answer = ask(on, (on.is_proven() ? sql::release(name) : sql::release_if(on.who(), name)).view(), "a release");
+    auto answer = ask(on, (executes ? sql::execute_release(key) : on.is_proven() ? sql::release(name) : sql::release_if(on.who(), name)).view(), "a release");
+    if (executes && was_forgotten(on, answer)) answer = ask(on, sql::release(name).view(), "a release");
     if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
     switch (*answer.failed) {
         case errc::lost: return released::lost;
@@ -173,6 +184,20 @@ sql::text acquiring_statement(const connection& on, std::string_view key, millis
     return with == fencing::yes ? sql::acquire_fenced(on.terms(), name, wait) : sql::acquire(on.terms(), name, wait);
 }
 
+/// Whether the session has its prepared statements. They cost two round trips, which who locks once or twice does not pay.
+bool has_prepared(connection& on) noexcept {
+    using preparation = connection::preparation;
+    constexpr unsigned worth_it = 2;
+    if (!on.may_use_prepared() || on.prepared() == preparation::impossible) return false;
+    if (on.prepared() == preparation::done) return true;
+    if (on.count_use() < worth_it) return false;
+    auto failed = execute(on, sql::prepared::try_acquire);
+    if (!failed) failed = execute(on, sql::prepared::release);
+    if (!failed) on.set_prepared(preparation::done);
+    else if (*failed == errc::server_error || *failed == errc::exhausted) on.set_prepared(preparation::impossible);  // say, max_prepared_stmt_count
+    return !failed;
+}
+
 /// Waits until the server is a second old. One round trip, once per connection, unless it is younger.
 void await_fence(connection& on, const stop_event& stop) {
     while (!on.can_fence()) {
@@ -194,9 +219,12 @@ struct terms {
 std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::string_view key, milliseconds wait,
                                   fencing with, const stop_event& stop, const terms& of) {
     const bool in_transaction = on->may_have_snapshot();
-    const auto text = acquiring_statement(*on, key, wait, with);
     const auto until = on->waiting(of.is_endless ? std::nullopt : std::optional{wait});
-    const auto answer = ask(*on, text.view(), until, "a request for a lock");
+    const bool executes = wait == milliseconds::zero() && with == fencing::no && has_prepared(*on);
+    const auto awaited = "a request for a lock";
+    auto answer = executes ? ask(*on, sql::execute_try(key).view(), until, awaited, sql::prepared::shown_try)
+                           : ask(*on, acquiring_statement(*on, key, wait, with).view(), until, awaited);
+    if (executes && was_forgotten(*on, answer)) answer = ask(*on, acquiring_statement(*on, key, wait, with).view(), until, awaited);
     const bool overdue = on->was_overdue() && !stop.requested();
     if (answer.failed) {
         const auto error = error_or_end(*on, *answer.failed);
@@ -251,6 +279,9 @@ std::optional<grant> acquire(soci::session& session, const std::string& key, mod
         if (stop.requested()) throw lock_error{errc::cancelled, "dlock: the wait was cancelled"};
         const bool last = until.expired();
         const auto wait = last ? milliseconds::zero() : slice(on->server(), until);
+        if (wait != milliseconds::zero() && with == fencing::no && has_prepared(*on)) {  // a free lock, the common case, is had for less
+            if (auto taken = acquire_once(on, key, milliseconds::zero(), with, stop, {false, until.is_never()})) return taken;
+        }
         if (auto taken = acquire_once(on, key, wait, with, stop, {!limit, until.is_never()})) return taken;
         if (last || until.expired()) return std::nullopt;
         between.sleep(until);

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -167,6 +168,16 @@ public:
     void set_checked() noexcept { checked_ = true; }
     void prove() noexcept { proven_ = true; }
 
+    /// Whether statements may be prepared on it: see sql::prepared. Not where the guards of the text differ, or another connection might answer.
+    [[nodiscard]] bool may_use_prepared() const noexcept {
+        return server_.has_fast_prepared() && is_proven() && !local_locks_ && !may_have_snapshot();
+    }
+    enum class preparation : std::uint8_t { due, done, impossible };
+    [[nodiscard]] preparation prepared() const noexcept { return prepared_; }
+    void set_prepared(preparation now) noexcept { prepared_ = now; }
+    /// How often a lock was asked for, once the connection was proven.
+    [[nodiscard]] unsigned count_use() noexcept { return uses_ == std::numeric_limits<unsigned>::max() ? uses_ : ++uses_; }
+
     /// The second in which the server was started is over: its UUID_SHORT() can be told from that of the next start.
     [[nodiscard]] bool can_fence() const noexcept { return can_fence_; }
     void set_can_fence() noexcept { can_fence_ = true; }
@@ -269,6 +280,8 @@ private:
     bool can_fence_ = false;
     std::atomic<bool> hides_labels_ = false;  ///< a pipeline is used by many threads
     sql::served_by pooled_{0};
+    preparation prepared_ = preparation::due;
+    unsigned uses_ = 0;
     std::uint64_t next_serial_ = 1;
     std::uint64_t lost_below_ = 1;
     detail::held_locks<held_lock, hash> held_;

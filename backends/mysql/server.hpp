@@ -33,6 +33,10 @@ struct server {
     /// https://dev.mysql.com/doc/refman/8.0/en/charset-national.html
     [[nodiscard]] constexpr bool has_national_literals() const noexcept { return mariadb; }
 
+    /// Whether `EXECUTE … USING` takes a value, and the statements of sql::prepared are right there.
+    /// https://mariadb.com/docs/server/reference/sql-statements/prepared-statements/execute-statement
+    [[nodiscard]] constexpr bool has_fast_prepared() const noexcept { return mariadb && version >= 100'203 && version < 120'000; }
+
     /// \pre check(name) passes.
     [[nodiscard]] constexpr sql::name literal(std::string_view name) const noexcept { return {name, has_national_literals()}; }
 

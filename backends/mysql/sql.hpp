@@ -236,6 +236,30 @@ struct terms {
     return to;
 }
 
+/// MariaDB answers a prepared statement faster than the same text, and `EXECUTE … USING` is a text to every driver. The name is a parameter
+/// in hexadecimal: a quoted one would be converted to the connection's character set. Only a try is prepared: the process list shows a
+/// prepared statement without its values, and an administrator wants to see what somebody waits for. Their names carry a version: the text
+/// behind a name never changes. https://mariadb.com/docs/server/reference/sql-statements/prepared-statements/execute-statement
+namespace prepared {
+
+inline constexpr std::string_view try_acquire =
+    "PREPARE dlock_3_try FROM 'SELECT IF(@@read_only,3,GET_LOCK(?,0)),CONNECTION_ID() LIMIT 1'";
+inline constexpr std::string_view release = "PREPARE dlock_3_release FROM 'SELECT RELEASE_LOCK(?) LIMIT 1'";
+
+/// What is executed and what the process list shows of it.
+inline constexpr std::string_view shown_try = "SELECT IF(@@read_only,3,GET_LOCK(?,0)),CONNECTION_ID() LIMIT 1";
+
+}  // namespace prepared
+
+[[nodiscard]] constexpr text execute_try(std::string_view key) noexcept {
+    text to;
+    return to << "EXECUTE dlock_3_try USING " << hex{key};
+}
+[[nodiscard]] constexpr text execute_release(std::string_view key) noexcept {
+    text to;
+    return to << "EXECUTE dlock_3_release USING " << hex{key};
+}
+
 /// The holder's connection, its user and host. These two are NULL for other users' connections without PROCESS.
 [[nodiscard]] constexpr text holders(name key) noexcept {
     text to;

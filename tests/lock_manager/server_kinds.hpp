@@ -45,7 +45,7 @@ struct on_postgresql {
 struct on_mariadb {
     static constexpr const char* name = "MariaDB";
     static constexpr const char* logs_statements = "general_log=1";
-    static constexpr const char* asks = "SELECT GET_LOCK(N'k'";
+    static constexpr const char* asks = "GET_LOCK(N'k',0)";
     using server = mariadb_server;
     using backend = mysql::pipelined_named;
     using manager = mysql::lock_manager;

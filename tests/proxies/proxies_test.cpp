@@ -142,7 +142,7 @@ struct Pgpool : postgresql_kind {
 };
 
 struct HAProxyPostgreSQL : postgresql_kind {
-    static constexpr const auto& traits = server_traits::haproxy;
+    static constexpr const auto& traits = server_traits::haproxy_postgresql;
     static std::string direct() { return postgresql_server::shared().url(); }
     static std::string url() {
         static const haproxy proxy{postgresql_server::shared().socket()};
@@ -151,7 +151,7 @@ struct HAProxyPostgreSQL : postgresql_kind {
 };
 
 struct HAProxyMariaDB : mysql_kind {
-    static constexpr const auto& traits = server_traits::haproxy;
+    static constexpr const auto& traits = server_traits::haproxy_mariadb;
     static std::string direct() { return mariadb_server::shared().url(); }
     static std::string url() {
         static const haproxy proxy{mariadb_server::shared().socket()};
@@ -160,7 +160,7 @@ struct HAProxyMariaDB : mysql_kind {
 };
 
 struct HAProxyMySQL : mysql_kind {
-    static constexpr const auto& traits = server_traits::haproxy;
+    static constexpr const auto& traits = server_traits::haproxy_mysql;
     static std::string direct() { return mysql_server::shared().url(); }
     static std::string url() {
         static const haproxy proxy{mysql_server::shared().socket()};
@@ -221,10 +221,7 @@ protected:
 struct road_name {
     template <class Road>
     static std::string GetName(int) {
-        return Road::traits.name == std::string{"HAProxy"} ? std::is_same_v<Road, HAProxyPostgreSQL> ? "HAProxyPostgreSQL"
-                                                             : std::is_same_v<Road, HAProxyMariaDB>  ? "HAProxyMariaDB"
-                                                                                                     : "HAProxyMySQL"
-                                                           : Road::traits.name;
+        return Road::traits.name;
     }
 };
 using roads = ::testing::Types<PgBouncerSession, PgBouncerTransaction, OdysseySession, OdysseyTransaction, Pgpool, HAProxyPostgreSQL,

@@ -22,7 +22,7 @@ pgbouncer::pgbouncer(const postgresql_server& server, pool_mode mode, const opti
 pgbouncer::pgbouncer(std::initializer_list<const postgresql_server*> servers, pool_mode mode, const options& what)
     : user_{(*servers.begin())->user()}, server_port_{(*servers.begin())->port()}, options_{what} {
     if (what.tcp) port_.emplace();
-    for (const auto* const server : servers) hosts_ += (hosts_.empty() ? "" : ",") + server->host();
+    for (const auto* const server : servers) hosts_.append(hosts_.empty() ? "" : ",").append(server->host());
     configure(mode);
     const auto socket = process_.directory() / (".s.PGSQL." + std::to_string(port_ ? port_->number() : usual_port));
     process_.set_recipe({.command = {find_server_program("pgbouncer", "pgbouncer", "pgbouncer"), "pgbouncer.ini"},
@@ -47,19 +47,18 @@ void pgbouncer::configure(pool_mode mode) const {
 
 void pgbouncer::change_mode(pool_mode mode) {
     configure(mode);
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> console{
-        PQconnectdb(("host=" + (port_ ? "127.0.0.1" : process_.directory().string()) +
-                     " port=" + std::to_string(port_ ? port_->number() : usual_port) + " user=operator dbname=pgbouncer").c_str()),
-        &PQfinish};
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> console{PQconnectdb(conninfo_of("operator", "pgbouncer").c_str()), &PQfinish};
     const std::unique_ptr<PGresult, decltype(&PQclear)> done{PQexec(console.get(), "RELOAD"), &PQclear};
     if (PQresultStatus(done.get()) != PGRES_COMMAND_OK) throw std::runtime_error{PQerrorMessage(console.get())};
 }
 
-std::string pgbouncer::conninfo(std::string_view database) const {
-    return "host=" + (port_ ? "127.0.0.1" : process_.directory().string()) +
-           " port=" + std::to_string(port_ ? port_->number() : usual_port) + " user=" + user_ +
-           " dbname=" + std::string{database};
+std::string pgbouncer::conninfo_of(std::string_view user, std::string_view database) const {
+    std::string text{"host="};
+    text.append(port_ ? "127.0.0.1" : process_.directory().string()).append(" port=").append(std::to_string(port_ ? port_->number() : usual_port));
+    return text.append(" user=").append(user).append(" dbname=").append(database);
 }
+
+std::string pgbouncer::conninfo(std::string_view database) const { return conninfo_of(user_, database); }
 
 std::string pgbouncer::url(std::string_view database) const { return "postgresql://" + conninfo(database); }
 

@@ -53,6 +53,7 @@ public:
 
 private:
     void configure(pool_mode mode) const;
+    [[nodiscard]] std::string conninfo_of(std::string_view user, std::string_view database) const;
 
     std::string user_;
     std::string hosts_;

@@ -51,21 +51,28 @@ struct mysql {
 
 /// What stands between a program and its server. docs/proxies.md has a row for each of these.
 struct proxy {
-    const char* name;
+    const char* name;  ///< as cases of tests are called
+    const char* called;
     bool wants_a_promise;  ///< assume_session_pooling(), without which session locks are refused
     feature keeps_sessions;
+    bool speaks_postgresql;
 };
 
 inline constexpr feature shares_sessions{"in transaction mode sessions are shared"};
 
-inline constexpr proxy pgbouncer_session{"PgBouncerSession", true, present};
-inline constexpr proxy pgbouncer_transaction{"PgBouncerTransaction", true, shares_sessions};
-inline constexpr proxy odyssey_session{"OdysseySession", true, present};
-inline constexpr proxy odyssey_transaction{"OdysseyTransaction", true, shares_sessions};
-inline constexpr proxy pgpool{"Pgpool", false, present};
-inline constexpr proxy haproxy{"HAProxy", false, present};
-inline constexpr proxy router_passing{"RouterPassing", false, present};
-inline constexpr proxy router_terminating{"RouterTerminating", true, present};
+inline constexpr proxy pgbouncer_session{"PgBouncerSession", "PgBouncer, `pool_mode = session`", true, present, true};
+inline constexpr proxy pgbouncer_transaction{"PgBouncerTransaction", "PgBouncer, `pool_mode = transaction`", true, shares_sessions, true};
+inline constexpr proxy odyssey_session{"OdysseySession", "Odyssey, `pool \"session\"`", true, present, true};
+inline constexpr proxy odyssey_transaction{"OdysseyTransaction", "Odyssey, `pool \"transaction\"`", true, shares_sessions, true};
+inline constexpr proxy pgpool{"Pgpool", "Pgpool-II, one server", false, present, true};
+inline constexpr proxy haproxy_postgresql{"HAProxyPostgreSQL", "HAProxy, `mode tcp`, PostgreSQL", false, present, true};
+inline constexpr proxy haproxy_mariadb{"HAProxyMariaDB", "HAProxy, `mode tcp`, MariaDB", false, present, false};
+inline constexpr proxy haproxy_mysql{"HAProxyMySQL", "HAProxy, `mode tcp`, MySQL", false, present, false};
+inline constexpr proxy router_passing{"RouterPassing", "MySQL Router, TLS passed through", false, present, false};
+inline constexpr proxy router_terminating{"RouterTerminating", "MySQL Router that ends TLS", true, present, false};
+
+inline constexpr const proxy* proxies[] = {&pgbouncer_session,  &pgbouncer_transaction, &odyssey_session, &odyssey_transaction, &pgpool,
+                                           &haproxy_postgresql, &haproxy_mariadb,       &haproxy_mysql,   &router_passing,      &router_terminating};
 
 }  // namespace dlock::testing::server_traits
 
