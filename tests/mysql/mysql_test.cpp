@@ -459,6 +459,59 @@ TEST_P(MySQL, ATimedLockCostsOneRoundTripACycleTwoAndTheRestNone) {
     EXPECT_EQ(questions() - again, GetParam().traits.is_mariadb ? 3 : 2) << "nor does a wait that fails; MariaDB is asked with a prepared try first";
 }
 
+/// MariaDB's: see sql::prepared.
+TEST_P(MySQL, APreparedStatementThatIsGoneIsPreparedAnew) {
+    if (!GetParam().traits.is_mariadb) GTEST_SKIP() << "nothing is prepared on MySQL";
+    session a{url()}, b{url()};
+    lock mine{a, "k"}, theirs{b, "k"};
+    const auto prepared = [&] {
+        return ask(a, "SELECT CAST(variable_value AS CHAR) FROM information_schema.session_status WHERE variable_name='Com_execute_sql'");
+    };
+    for (int i = 0; i < 3; ++i) {
+        mine.lock();
+        mine.unlock();
+    }
+    EXPECT_NE(prepared(), "0") << "the prepared statements are in use";
+    for (const bool held : {false, true}) {
+        if (held) mine.lock();
+        ask(a, "DEALLOCATE PREPARE dlock_3_try");
+        ask(a, "DEALLOCATE PREPARE dlock_3_release");
+        if (!held) mine.lock();
+        EXPECT_FALSE(theirs.try_lock());
+        EXPECT_EQ(unlock(mine), std::error_code{});
+        EXPECT_TRUE(theirs.try_lock());
+        EXPECT_FALSE(mine.try_lock());
+        theirs.unlock();
+    }
+    for (int i = 0; i < 3; ++i) {
+        mine.lock();
+        mine.unlock();
+    }
+    mine.lock();
+    ASSERT_EQ(mysql_reset_connection(raw(a)), 0) << "which releases every lock";
+    EXPECT_EQ(unlock(mine), errc::lost);
+    EXPECT_TRUE(mine.try_lock());
+    EXPECT_FALSE(theirs.try_lock());
+    EXPECT_EQ(unlock(mine), std::error_code{});
+}
+
+TEST_P(MySQL, WhereNothingCanBePreparedNothingIs) {
+    if (!GetParam().traits.is_mariadb) GTEST_SKIP() << "nothing is prepared on MySQL";
+    onlooker_.ask("SET GLOBAL max_prepared_stmt_count=0");
+    {
+        session a{url()}, b{url()};
+        lock mine{a, "k"}, theirs{b, "k"};
+        for (int i = 0; i < 5; ++i) {
+            mine.lock();
+            EXPECT_FALSE(theirs.try_lock());
+            EXPECT_EQ(unlock(mine), std::error_code{});
+            EXPECT_TRUE(theirs.try_lock());
+            theirs.unlock();
+        }
+    }
+    onlooker_.ask("SET GLOBAL max_prepared_stmt_count=16382");
+}
+
 TEST_P(MySQL, LockingAgainAllocatesNothing) {
     session a{url()};
     lock mine{a, std::string(60, 'y')};
