@@ -78,8 +78,11 @@ static_assert(backend<named> && loss_signalling_backend<named> && fencing_backen
 
 /// Declares that the pooler in front of this session gives it one server connection for as long as it lives. Without it a
 /// lock throws errc::unsupported behind any pooler, because one that shares server connections lets two clients hold the
-/// same lock. The promise is watched: a changed server connection is a loss. Holds until the session reconnects.
-/// \throws lock_error  lost, unsupported. Round trips: one, the first time.
+/// same lock. Holds until the session reconnects.
+///
+/// The promise is checked, now and by each statement: the server's session gets a mark, the variable @dlock_mark. One that has somebody else's
+/// mark is shared, or was not reset after its last client; a changed connection or mark is a loss.
+/// \throws lock_error  unsupported: the promise is not true; lost, server_error. Round trips: two, the first time.
 void assume_session_pooling(soci::session& session);
 
 /// Declares that everybody who wants these locks connects to this very server. Without it a lock throws errc::unsupported on

@@ -144,8 +144,12 @@ void set_label(soci::session& session, std::string_view label);
 
 /// Declares that the pooler in front of this session gives it one server connection for as long as it lives (PgBouncer:
 /// pool_mode = session). Without it a session-level lock throws errc::unsupported behind any pooler, because one that
-/// shares server connections lets two clients hold the same lock. The promise is watched: a changed backend is a loss.
-/// \throws lock_error  lost, unsupported. Round trips: one, the first time.
+/// shares server connections lets two clients hold the same lock.
+///
+/// The promise is checked, now and by each statement: the server's session gets a mark, the setting dlock.mark. One that has somebody else's
+/// mark is shared, or was not reset after its last client; a changed backend or mark is a loss.
+/// https://www.pgbouncer.org/config.html#pool_mode
+/// \throws lock_error  unsupported: the promise is not true; lost, server_error. Round trips: two, the first time.
 void assume_session_pooling(soci::session& session);
 
 }  // namespace dlock::postgresql

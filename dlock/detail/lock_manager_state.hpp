@@ -220,6 +220,9 @@ private:
             try {
                 const auto second = roster_.connect();
                 seen = exclude_each_other(pipelined{first.pipe, key}, contender<Backend>{*second, key});
+            } catch (const lock_error& e) {
+                if (e.reason() == errc::unsupported) throw;
+                return;
             } catch (const std::exception&) {
                 return;
             }
