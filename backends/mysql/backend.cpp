@@ -119,7 +119,7 @@ bool was_forgotten(connection& on, const answer& said) noexcept {
 released release_key(connection& on, std::string_view key) noexcept {
     const bool executes = on.prepared() == connection::preparation::done && on.may_use_prepared();
     const auto name = on.server().literal(key);
-    auto answer = ask(on, (executes ? sql::execute_release(key) : on.is_proven() ? sql::release(name) : sql::release_if(on.who(), name)).view(), "a release");
+    auto answer = ask(on, (executes ? sql::execute_release(on.id(), key) : on.is_proven() ? sql::release(name) : sql::release_if(on.who(), name)).view(), "a release");
     if (executes && was_forgotten(on, answer)) answer = ask(on, sql::release(name).view(), "a release");
     if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
     switch (*answer.failed) {
@@ -191,8 +191,8 @@ bool has_prepared(connection& on) noexcept {
     if (!on.may_use_prepared() || on.prepared() == preparation::impossible) return false;
     if (on.prepared() == preparation::done) return true;
     if (on.count_use() < worth_it) return false;
-    auto failed = execute(on, sql::prepared::try_acquire);
-    if (!failed) failed = execute(on, sql::prepared::release);
+    auto failed = execute(on, sql::prepare_try(on.id()).view());
+    if (!failed) failed = execute(on, sql::prepare_release(on.id()).view());
     if (!failed) on.set_prepared(preparation::done);
     else if (*failed == errc::server_error || *failed == errc::exhausted) on.set_prepared(preparation::impossible);  // say, max_prepared_stmt_count
     return !failed;
@@ -222,8 +222,9 @@ std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, std::st
     const auto until = on->waiting(of.is_endless ? std::nullopt : std::optional{wait});
     const bool executes = wait == milliseconds::zero() && with == fencing::no && has_prepared(*on);
     const auto awaited = "a request for a lock";
-    auto answer = executes ? ask(*on, sql::execute_try(key).view(), until, awaited, sql::prepared::shown_try)
+    auto answer = executes ? ask(*on, sql::execute_try(on->id(), key).view(), until, awaited, sql::prepared::try_acquire)
                            : ask(*on, acquiring_statement(*on, key, wait, with).view(), until, awaited);
+    if (executes && !answer.failed) answer.id = on->id();  // nobody else knows the statement
     if (executes && was_forgotten(*on, answer)) answer = ask(*on, acquiring_statement(*on, key, wait, with).view(), until, awaited);
     const bool overdue = on->was_overdue() && !stop.requested();
     if (answer.failed) {

@@ -236,28 +236,40 @@ struct terms {
     return to;
 }
 
-/// MariaDB answers a prepared statement faster than the same text, and `EXECUTE … USING` is a text to every driver. The name is a parameter
-/// in hexadecimal: a quoted one would be converted to the connection's character set. Only a try is prepared: the process list shows a
-/// prepared statement without its values, and an administrator wants to see what somebody waits for. Their names carry a version: the text
-/// behind a name never changes. https://mariadb.com/docs/server/reference/sql-statements/prepared-statements/execute-statement
+/// MariaDB answers a prepared statement faster than the same text, and `EXECUTE … USING` is a text to every driver.
+///
+///  - A session has the statements that it has prepared, and their names have its connection's id: whatever another session is asked to
+///    execute, it does not know. So no column says who answers. The names carry a version, too: the text behind a name never changes.
+///  - The name of the lock is a parameter in hexadecimal: a quoted one would be converted to the connection's character set.
+///  - Only a try is prepared: the process list shows a prepared statement without its values, and an administrator wants to see what
+///    somebody waits for.
+///
+/// https://mariadb.com/docs/server/reference/sql-statements/prepared-statements/execute-statement
 namespace prepared {
 
-inline constexpr std::string_view try_acquire =
-    "PREPARE dlock_3_try FROM 'SELECT IF(@@read_only,3,GET_LOCK(?,0)),CONNECTION_ID() LIMIT 1'";
-inline constexpr std::string_view release = "PREPARE dlock_3_release FROM 'SELECT RELEASE_LOCK(?) LIMIT 1'";
-
-/// What is executed and what the process list shows of it.
-inline constexpr std::string_view shown_try = "SELECT IF(@@read_only,3,GET_LOCK(?,0)),CONNECTION_ID() LIMIT 1";
+/// What the process list shows while one is executed. An alias costs nothing here, and is shorter than the expression.
+inline constexpr std::string_view try_acquire = "SELECT IF(@@read_only,3,GET_LOCK(?,0)) a LIMIT 1";
+inline constexpr std::string_view release = "SELECT RELEASE_LOCK(?) a LIMIT 1";
 
 }  // namespace prepared
 
-[[nodiscard]] constexpr text execute_try(std::string_view key) noexcept {
+[[nodiscard]] constexpr text prepare_try(unsigned long connection) noexcept {
     text to;
-    return to << "EXECUTE dlock_3_try USING " << hex{key};
+    return to << "PREPARE dlock_3_try_" << connection << " FROM '" << prepared::try_acquire << "'";
 }
-[[nodiscard]] constexpr text execute_release(std::string_view key) noexcept {
+[[nodiscard]] constexpr text prepare_release(unsigned long connection) noexcept {
     text to;
-    return to << "EXECUTE dlock_3_release USING " << hex{key};
+    return to << "PREPARE dlock_3_release_" << connection << " FROM '" << prepared::release << "'";
+}
+/// As try_acquire(). Error 1243: it is not prepared here.
+[[nodiscard]] constexpr text execute_try(unsigned long connection, std::string_view key) noexcept {
+    text to;
+    return to << "EXECUTE dlock_3_try_" << connection << " USING " << hex{key};
+}
+/// As release().
+[[nodiscard]] constexpr text execute_release(unsigned long connection, std::string_view key) noexcept {
+    text to;
+    return to << "EXECUTE dlock_3_release_" << connection << " USING " << hex{key};
 }
 
 /// The holder's connection, its user and host. These two are NULL for other users' connections without PROCESS.

@@ -48,7 +48,10 @@ void prove_none_held(connection& on, const statement::set_request& what) {
 std::optional<grant> acquire_once(const std::shared_ptr<connection>& on, const statement::set_request& what, const std::stop_token& stop,
                                   bool may_wait) {
     auto answer = statement::acquire(*on, what);
-    if (answer.ok() && answer.is_null(0) && served_again(*on, scope::session, answer)) answer = statement::acquire(*on, what);
+    if (answer.ok() && answer.is_null(0)) {
+        require_another_try(*on, scope::session, answer);
+        answer = statement::acquire(*on, what);
+    }
     if (on->is_severed()) throw on->end();  // whatever it says is void
     const bool overdue = on->was_overdue() && !stop.stop_requested();
     if (answer.ok()) {

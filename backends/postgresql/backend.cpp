@@ -81,10 +81,10 @@ lock_error error_or_end(connection& on, const result& failed) {
     }
 }
 
-bool served_again(connection& on, scope where, const result& answer) {
+void require_another_try(connection& on, scope where, const result& answer) {
     if (const bool by_us = answer.columns() > 1 && answer.is_true(1); !by_us) {
         if (where == scope::transaction) throw connection::standby();
-        if (on.restore_mark()) return true;
+        if (on.restore_mark()) return;
         throw on.not_served();
     }
     throw lock_error{errc::unsupported, "dlock: in a transaction that is " + std::string{answer.text(0, 2)} +
@@ -113,11 +113,11 @@ void refuse_fence(const std::string& fence, const result& failed) {
 
 /// Once; nullopt: the limit has passed, or the lock is not free.
 /// \param may_wait  the caller does not only try
+/// \param again     it was sent before, and not served
 std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<connection>& on, const statement::request& what,
-                                  const std::stop_token& stop, bool may_wait) {
+                                  const std::stop_token& stop, bool may_wait, bool again = false) {
     const auto granted = [&] { return grant{on, on->remember(what.key, what.mode, what.scope)}; };
-    auto answer = statement::acquire(*on, what);
-    if (answer.ok() && answer.is_null(0) && served_again(*on, what.scope, answer)) answer = statement::acquire(*on, what);
+    const auto answer = statement::acquire(*on, what);
     if (on->is_severed()) throw on->end();  // whatever it says is void
     const bool overdue = on->was_overdue() && !stop.stop_requested();
     const auto too_late = [&]() -> std::optional<grant> {
@@ -128,7 +128,11 @@ std::optional<grant> acquire_once(soci::session& session, const std::shared_ptr<
     };
     if (answer.ok()) {
         const char said = answer.letter(0);
-        if (said == '\0') throw on->not_served();
+        if (said == '\0') {
+            if (again) throw on->not_served();
+            require_another_try(*on, what.scope, answer);
+            return acquire_once(session, on, what, stop, may_wait, true);
+        }
         const bool fenced = what.fence != nullptr;
         const fencing_token token{fenced ? answer.number(0) : 0};
         if (fenced ? token.value == 0 : said != 't') return std::nullopt;

@@ -25,9 +25,9 @@ namespace dlock::postgresql {
 /// session is ended instead.
 [[nodiscard]] lock_error error_or_end(connection& on, const result& failed);
 
-/// A statement has answered NULL, and has asked for nothing. True: it can be sent again. Where a pooler has put another backend behind
-/// the session, or others into it, what is held is lost.
+/// A statement has answered NULL, and has asked for nothing. Returns when it can be sent again. Where a pooler has put another backend
+/// behind the session, or others into it, what is held is lost.
 /// \throws lock_error  unsupported: otherwise; the answer is another server's, or the transaction of the wrong kind
-[[nodiscard]] bool served_again(connection& on, scope where, const result& answer);
+void require_another_try(connection& on, scope where, const result& answer);
 
 }  // namespace dlock::postgresql

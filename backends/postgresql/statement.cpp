@@ -265,16 +265,17 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
     auto answer = status == PQTRANS_IDLE ? run_prepared(on, statement, key, nullptr, nullptr, until, awaited_release) : as_text();
     const bool again = !answer.ok() && status == PQTRANS_IDLE && reason_of(answer.sqlstate(), on.handle()) != errc::lost;
     if (again) answer = as_text();
-    if (answer.ok() && answer.is_null(0)) {
+    if (answer.ok()) {
+        const char said = answer.letter(0);
+        // "Not held" the second time: a cancel or statement_timeout that came behind the unlock made the first one an error.
+        if (said == 't' || (said != '\0' && again)) return released::yes;
+        if (said != '\0') return released::lost;
         if (!on.restore_mark()) {
             on.lose_session();
             return released::lost;
         }
         answer = as_text();
-    }
-    if (answer.ok()) {
-        // "Not held" the second time: a cancel or statement_timeout that came behind the unlock made the first one an error.
-        return answer.is_true(0) || (again && !answer.is_null(0)) ? released::yes : released::lost;
+        if (answer.ok()) return answer.is_true(0) ? released::yes : released::lost;
     }
     if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) return released::pending;  // say, statement_timeout ended it
     on.sever("the server did not say whether it had released a lock: the session was ended, and with it every lock on it");

@@ -60,10 +60,10 @@ static_assert(sql::acquire_fenced({.who = {17}, .read_only = "@@read_only", .iso
               "SELECT IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',NULL,IF(CONNECTION_ID()=17,IF(@@read_only,3,"
               "ELT(1+GET_LOCK(_utf8mb4'k',0),0,CAST(UUID_SHORT() AS BINARY))),2)),"
               "IF(@@transaction_isolation=_utf8mb4'REPEATABLE-READ',0,CONNECTION_ID()) LIMIT 1");
-static_assert(sql::execute_try("it's").view() == "EXECUTE dlock_3_try USING X'69742773'");
-static_assert(sql::execute_release("1").view() == "EXECUTE dlock_3_release USING X'31'");
-static_assert(sql::prepared::try_acquire == "PREPARE dlock_3_try FROM 'SELECT IF(@@read_only,3,GET_LOCK(?,0)),CONNECTION_ID() LIMIT 1'");
-static_assert(sql::prepared::release == "PREPARE dlock_3_release FROM 'SELECT RELEASE_LOCK(?) LIMIT 1'");
+static_assert(sql::prepare_try(17).view() == "PREPARE dlock_3_try_17 FROM 'SELECT IF(@@read_only,3,GET_LOCK(?,0)) a LIMIT 1'");
+static_assert(sql::prepare_release(17).view() == "PREPARE dlock_3_release_17 FROM 'SELECT RELEASE_LOCK(?) a LIMIT 1'");
+static_assert(sql::execute_try(17, "it's").view() == "EXECUTE dlock_3_try_17 USING X'69742773'");
+static_assert(sql::execute_release(17, "1").view() == "EXECUTE dlock_3_release_17 USING X'31'");
 static_assert(server{true, 101119}.has_fast_prepared() && !server{true, 120000}.has_fast_prepared() && !server{false, 90000}.has_fast_prepared());
 static_assert(sql::release_if({17}, "k").view() == "SELECT IF(CONNECTION_ID()=17,RELEASE_LOCK(_utf8mb4'k'),NULL) LIMIT 1");
 static_assert(sql::release_if({17, 4711}, "k").view() ==

@@ -4,11 +4,16 @@
 // The same dozen checks through everything that stands between a program and its server. The onlooker asks the server itself.
 //
 // The default run knows PgBouncer; the other roads are the matrix's (BUILD.bazel says which servers each needs).
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <future>
+#include <iostream>
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <vector>
 
@@ -367,6 +372,41 @@ TYPED_TEST(Proxy, AManagersLocksExcludeEverybody) {
         EXPECT_FALSE(beside.try_lock());
         theirs.unlock();
     }
+}
+
+/// $DLOCK_SOAK_SECONDS: for that long.
+TYPED_TEST(Proxy, ManyThreadsOfAManagerGetNoError) {
+    NEEDS(TypeParam::traits.keeps_sessions);
+    typename TypeParam::manager locks{[] { return TestFixture::connect(); }};
+    const char* const soak = std::getenv("DLOCK_SOAK_SECONDS");
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{soak != nullptr ? std::atoi(soak) : 0};
+    std::atomic<int> cycles = 0;
+    std::array<int, 4> turns{};  // each guarded by a lock
+    {
+        std::vector<std::jthread> threads;
+        for (int thread = 0; thread < 8; ++thread) {
+            threads.emplace_back([&, thread] {
+                for (int i = 0; i < 200 || std::chrono::steady_clock::now() < end; ++i) {
+                    const auto name = static_cast<std::size_t>(i + thread) % turns.size();
+                    typename TypeParam::managed_lock mine{locks, "k" + std::to_string(name)};
+                    try {
+                        mine.lock();
+                        ++turns[name];
+                        mine.unlock();
+                        ++cycles;
+                    } catch (const lock_error& error) {
+                        ADD_FAILURE() << error.what();
+                        return;
+                    }
+                }
+            });
+        }
+    }
+    int counted = 0;
+    for (const int of_one : turns) counted += of_one;
+    EXPECT_EQ(counted, cycles) << "two held one";
+    EXPECT_GE(cycles, 1600);
+    std::cout << cycles << " cycles\n";
 }
 
 TYPED_TEST(Proxy, SeveralNamesAreLockedTogether) {
