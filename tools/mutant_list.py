@@ -196,8 +196,10 @@ MUTANTS = [
            [(POSTGRESQL_SQL, 'return fixed_string{"NOT pg_catalog.pg_is_in_recovery()"}', 'return fixed_string{"true"}')]),
     Mutant("a promise is believed", "//tests/proxies:promise_test", "Promise.ThatWasNeverTrue*:Promise.IsNotTrue*",
            [(POSTGRESQL_CONNECTION, "return answer.text(0, 0) == mark_ && answer", "return answer")]),
-    Mutant("a mark is not looked at again", "//tests/proxies:promise_test", "Promise.ThatIsBrokenLater*",
+    Mutant("a mark is not looked at again", "//tests/proxies:promise_test", "Promise.ThatWasNeverTrue*:Promise.ThatStopsToBeTrueIsFound*",
            [(POSTGRESQL_CONNECTION, "if (session_pooling_) served_by_ = std::string", "if (false) served_by_ = std::string")]),
+    Mutant("another session's word is proof", "//tests/proxies:promise_test", "Promise.ThatStopsToBeTrueMakesNoProof*",
+           [(POSTGRESQL, "if (ghost.ok() && !ghost.is_null(0)) return", "if (ghost.ok()) return")]),
     Mutant("a mark that is gone is a loss", "//tests/proxies:promise_test", "Promise.OfASessionThatLosesItsMark*",
            [(POSTGRESQL_CONNECTION, "    if (!session_pooling_) return false;\n    try {", "    return false;\n    try {")]),
     Mutant("locks are believed that went with the mark", "//tests/proxies:promise_test", "Promise.OfASessionThatIsDiscarded*",
@@ -244,7 +246,7 @@ MUTANTS = [
     Mutant("a loss behind a stop request is called a cancel, postgresql", SERVER_FAULT, "*CannotBeGivenBack*PostgreSql",
            [(POSTGRESQL, "not the caller\n            if (advisory::release(session, what.key, what.mode, taken) == released::lost) throw on->end();", "\n            (void)advisory::release(session, what.key, what.mode, taken);")]),
     Mutant("a cancelled unlock is called a loss, postgresql", POSTGRESQL_TEST, "PostgreSQL.AnUnlockThatIsCancelled*",
-           [("backends/postgresql/statement.cpp", "(again && !answer.is_null(0))", "(again && answer.is_true(0))")]),
+           [("backends/postgresql/statement.cpp", "(said != '\\0' && again)", "(said == 't' && again)")]),
 
     # --- mysql
     Mutant("a reconnect before the lock goes unseen, mysql", MYSQL_TEST, "*Loss.AReconnectBehindADeclaredPooler*",

@@ -103,7 +103,7 @@ enum class unit : bool { millisecond, second };
 }
 
 /// Releases which of them the connection holds, and none that it does not. 1: it holds none any more.
-/// Another connection, which answers, was not asked, and that one is gone. Can be repeated.
+/// Another connection, which answers, was not asked, and that one is gone; behind a pooler it may live on: NULL. Can be repeated.
 [[nodiscard]] inline long_text release_ghosts(served_by who, names set) {
     std::size_t expected = 100;
     for (const auto& key : set.keys) expected += 4 * key.size() + 80;
@@ -112,7 +112,7 @@ enum class unit : bool { millisecond, second };
     for (const auto& key : set.keys) {
         to << ",IF(IS_USED_LOCK(" << set.literal(key) << ")=" << who.connection << ",IFNULL(RELEASE_LOCK(" << set.literal(key) << "),0),1)";
     }
-    to << "),1) released LIMIT 1";
+    to << ")," << (who.mark == 0 ? "1" : "NULL") << ") released LIMIT 1";
     return to;
 }
 

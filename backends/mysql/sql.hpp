@@ -229,10 +229,12 @@ struct terms {
     return to;
 }
 
-/// As release_if(), and 0 where there is nothing to release. Can be repeated.
+/// As release_if(), and 0 where there is nothing to release. Can be repeated. Another connection than one without a mark says 0, too: the
+/// driver has put it there, and the first one has ended. Behind a pooler it may live on.
 [[nodiscard]] constexpr text release_ghost(served_by who, name key) noexcept {
     text to;
-    to << "SELECT IF(" << who << " AND IS_USED_LOCK(" << key << ")=" << who.connection << ",RELEASE_LOCK(" << key << "),0) LIMIT 1";
+    to << "SELECT IF(" << who << ",IF(IS_USED_LOCK(" << key << ")=" << who.connection << ",RELEASE_LOCK(" << key << "),0),"
+       << (who.mark == 0 ? "0" : "NULL") << ") LIMIT 1";
     return to;
 }
 

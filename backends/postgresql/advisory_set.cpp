@@ -33,6 +33,7 @@ void prove_none_held(connection& on, const statement::set_request& what) {
             if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()) continue;
             const auto answer = statement::release_ghosts(on, what.keys, what.mode);
             if (answer.ok() && !answer.is_null(0) && answer.number(0) == 0) return;
+            if (answer.ok() && answer.is_null(0) && !on.restore_mark()) break;  // somebody else's session knows nothing of ours
             if (answer.sqlstate() != sqlstate::insufficient_privilege) continue;
             if (const auto unseen = statement::release_unseen(on, what.keys, what.mode); unseen.ok() && !unseen.is_null(0)) return;
         }

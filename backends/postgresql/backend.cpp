@@ -61,7 +61,8 @@ bool prove(connection& on, const statement::request& what, bool keep) {
         if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR && !statement::recover_transaction(on).ok()) continue;
         if (what.scope == scope::transaction) return false;  // rolling back to the savepoint has released it
         const auto ghost = statement::find_ghost(on, what.key, what.mode, !keep);
-        if (ghost.ok()) return keep && ghost.rows() > 0;
+        if (ghost.ok() && !ghost.is_null(0)) return keep && ghost.is_true(0);
+        if (ghost.ok() && !on.restore_mark()) break;  // somebody else's session knows nothing of ours
         if (ghost.sqlstate() != sqlstate::insufficient_privilege) continue;
         // A role that may not read pg_locks cannot see it, and so cannot keep it.
         if (const auto released = statement::release_unseen(on, what.key, what.mode); released.ok() && !released.is_null(0)) return false;

@@ -234,6 +234,7 @@ void connection::check_session_locks(bool or_transaction) {
 void connection::assume_session_pooling() {
     session_pooling_ = true;
     serves_sessions_ = false;
+    forget_prepared();  // there is no mark in the texts
     preflight();
     if (shared_ || !set_mark()) throw not_served();
 }

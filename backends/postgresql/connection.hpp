@@ -134,8 +134,8 @@ public:
     /// The same for locks of a transaction, for which any backend will do.
     void require_transaction_locks();
     /// The pid that must answer a session-level statement, as SQL: $3 of sql.hpp. Where a pooler was promised to keep sessions, no pid
-    /// at all on a session without our mark. \pre require_session_locks()
-    [[nodiscard]] const std::string& served_by() const noexcept { return served_by_; }
+    /// at all on a session without our mark. Whoever answers, before require_session_locks(): inside a transaction that is one.
+    [[nodiscard]] const char* served_by() const noexcept { return served_by_.empty() ? "pg_catalog.pg_backend_pid()" : served_by_.c_str(); }
     /// Our own backend, and no pooler in between as far as was seen.
     [[nodiscard]] bool is_direct() const noexcept { return !session_pooling_ && server_pid_ == PQbackendPID(handle_); }
 
@@ -246,7 +246,7 @@ private:
     bool session_pooling_ = false;
     bool shared_ = false;    ///< and they do not: it was seen
     std::string mark_;       ///< of the server's session, where poolers were promised to keep it; empty before it was put there
-    std::string served_by_;  ///< empty before require_session_locks()
+    std::string served_by_;  ///< empty before
     bool own_ = false;
     bool severed_ = false;  ///< with a reason
     bool overdue_ = false;

@@ -153,9 +153,10 @@ private:
     }
 
     bool send_text(const request& r) {
-        const std::string text = r.what == kind::holders         ? sql::who_holds.at(r.mode, r.key.space)
-                                 : r.what == kind::release_ghost ? sql::ghost_released.at(r.mode, r.key.space)
-                                                                 : statement::with(sql::release_alone.at(r.mode, r.key.space), "$3", on_.served_by());
+        const char* const sql = r.what == kind::holders         ? sql::who_holds.at(r.mode, r.key.space)
+                                : r.what == kind::release_ghost ? sql::ghost_released.at(r.mode, r.key.space)
+                                                                : sql::release_alone.at(r.mode, r.key.space);
+        const auto text = statement::with(sql, "$3", on_.served_by());
         const bits_of bits{r.key};
         return PQsendQueryParams(handle_, text.c_str(), 1, nullptr, &bits.value, &bits.length, &bits.format, 0) != 0;
     }
@@ -224,14 +225,16 @@ bool pipeline::try_acquire(const key& k, mode m) {
     const auto said = p.talk.ask({wire::kind::try_acquire, k, m});
     if (said.ok() && !said.is_null(0)) return said.is_true(0);
     if (!said) p.end();
-    if (said.ok()) {  // another backend than ours has answered: a pooler has put it there
+    const auto not_served = [&] {  // another backend than ours has answered: a pooler has put it there
         sever();
-        throw lock_error{errc::lost, "dlock: a pooler has put another server connection behind this one: it was ended, and every lock on it is lost"};
-    }
+        return p.on->not_served();
+    };
+    if (said.ok()) throw not_served();
     // In this order: making the error's text takes memory, and there may be none.
     if (reason_of(said.sqlstate(), p.on->handle()) == errc::lost) {
         sever();
-    } else if (const auto proof = p.talk.ask({wire::kind::release_ghost, k, m}); !proof.ok()) {
+    } else if (const auto proof = p.talk.ask({wire::kind::release_ghost, k, m}); !proof.ok() || proof.is_null(0)) {
+        if (proof.ok()) throw not_served();
         // A role that may not read pg_locks, which nobody had to know before.
         const auto unseen = proof.sqlstate() == sqlstate::insufficient_privilege ? p.talk.ask({wire::kind::release_unseen, k, m}) : result{};
         if (!unseen.ok() || unseen.is_null(0)) {

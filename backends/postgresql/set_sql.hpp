@@ -75,12 +75,13 @@ constexpr auto release_set() {
            each_key + fixed_string{") END"};
 }
 
-/// Releases which of the keys the session holds, and none that it does not. Answers how many it could not release.
+/// Releases which of the keys the session holds, and none that it does not. Answers how many it could not release. NULL: another
+/// session answers.
 template <mode Mode, space Space>
 constexpr auto release_ghosts() {
-    return fixed_string{"SELECT pg_catalog.count(*) FILTER (WHERE NOT "} + unlock_row<Mode, Space>() + fixed_string{") FROM (SELECT "} +
+    return if_served_by_us + fixed_string{"(SELECT pg_catalog.count(*) FILTER (WHERE NOT "} + unlock_row<Mode, Space>() + fixed_string{") FROM (SELECT "} +
            locked_key + fixed_string{" AS k FROM pg_catalog.pg_locks WHERE "} + is_own<Mode, Space>() + fixed_string{" AND "} + locked_key +
-           fixed_string{" OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int8[]) OFFSET 0) AS ghosts"};
+           fixed_string{" OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int8[]) OFFSET 0) AS ghosts) END"};
 }
 
 /// Who holds any of them, once.

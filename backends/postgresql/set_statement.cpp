@@ -133,9 +133,11 @@ result run_prepared(connection& on, const prepared& statement, keys of, const ch
 
 /// Inside a transaction, between savepoints: an error leaves it usable.
 result with_keys(connection& on, const char* sql, keys of, const char* awaited) {
-    if (PQtransactionStatus(on.handle()) == PQTRANS_INTRANS) return between_savepoints(on, written(sql, '1', {text_array(of)}), awaited);
+    if (PQtransactionStatus(on.handle()) == PQTRANS_INTRANS) {
+        return between_savepoints(on, written(sql, '1', {text_array(of), "", on.served_by()}), awaited);
+    }
     const binary_array bits{of};
-    return execute(on, sql, bits.data(), bits.size(), awaited);
+    return execute(on, written(sql, '3', {on.served_by()}).c_str(), bits.data(), bits.size(), awaited);
 }
 
 released try_release(connection& on, keys of, mode m, bool again) {

@@ -192,16 +192,17 @@ constexpr auto held_here() {
            fixed_string{" OPERATOR(pg_catalog.=) $1::pg_catalog.int8 OFFSET 0) AS ghost"};
 }
 
-/// One row when the session holds the lock after all, none when it does not.
+/// Whether the session holds the lock after all. NULL: another session answers.
 template <mode Mode, space Space>
 constexpr auto find_ghost() {
-    return fixed_string{"SELECT true FROM "} + held_here<Mode, Space>();
+    return if_served_by_us + fixed_string{"coalesce((SELECT true FROM "} + held_here<Mode, Space>() + fixed_string{"), false) END"};
 }
 
 /// The same, and releases it. It never asks to unlock what is not held: the server would warn in its log.
 template <mode Mode, space Space>
 constexpr auto release_ghost() {
-    return fixed_string{"SELECT "} + unlock_function<Mode>() + key_arguments<Space>() + fixed_string{" FROM "} + held_here<Mode, Space>();
+    return if_served_by_us + fixed_string{"coalesce((SELECT "} + unlock_function<Mode>() + key_arguments<Space>() + fixed_string{" FROM "} +
+           held_here<Mode, Space>() + fixed_string{"), false) END"};
 }
 
 /// Rows of who holds advisory locks in this database; the keys are still to be chosen. pg_stat_activity hides the host of other

@@ -148,7 +148,7 @@ result run_prepared(connection& on, const prepared& statement, const postgresql:
     for (bool again = true;; again = false) {
         if (!on.is_prepared(statement.index)) {
             written sql;
-            sql.append(statement.text, '3', {on.served_by().c_str()});
+            sql.append(statement.text, '3', {on.served_by()});
             auto failed = prepare(on, statement.name, sql.c_str(), fence != nullptr ? statement.parameters : 0, types);
             if (failed) return *std::move(failed);
             on.set_prepared(statement.index);
@@ -164,18 +164,19 @@ result run_prepared(connection& on, const prepared& statement, const postgresql:
 result with_key(connection& on, const char* sql, const postgresql::key& key, const char* awaited) {
     if (PQtransactionStatus(on.handle()) == PQTRANS_INTRANS) {
         written text;
-        text.append(sql::savepoint).append(sql, '1', {literal_of{key.bits}.c_str()}).append(sql::keep_all);
+        text.append(sql::savepoint).append(sql, '1', {literal_of{key.bits}.c_str(), "", on.served_by()}).append(sql::keep_all);
         auto answer = execute(on, text.c_str(), awaited);
         if (PQtransactionStatus(on.handle()) == PQTRANS_INERROR) (void)recover_transaction(on);
         return answer;
     }
     const binary_of bits{key.bits};
-    return execute(on, sql, bits.data(), sizeof key.bits, awaited);
+    written text;
+    return execute(on, text.append(sql, '3', {on.served_by()}).c_str(), bits.data(), sizeof key.bits, awaited);
 }
 
 written releasing(const connection& on, const char* sql, const postgresql::key& key) noexcept {
     written text;
-    text.append(sql, '1', {literal_of{key.bits}.c_str(), "", on.served_by().c_str()});
+    text.append(sql, '1', {literal_of{key.bits}.c_str(), "", on.served_by()});
     return text;
 }
 
@@ -225,7 +226,7 @@ result acquire(connection& on, const request& what) {
     written text;
     text.append(sql::savepoint)
         .append(sql, '1',
-                {literal_of{what.key.bits}.c_str(), literal_of{limit.value_or(std::chrono::milliseconds{0}).count()}.c_str(), on.served_by().c_str()})
+                {literal_of{what.key.bits}.c_str(), literal_of{limit.value_or(std::chrono::milliseconds{0}).count()}.c_str(), on.served_by()})
         .append(outlives_savepoint ? sql::keep_lock_only : sql::keep_all);
     if (PQsendQuery(on.handle(), text.c_str()) == 0) return result{};
     return await_answer(on, until, awaited_lock);
@@ -284,8 +285,8 @@ released release(connection& on, const postgresql::key& key, mode m) noexcept {
 
 std::optional<bool> holds(connection& on, const postgresql::key& key, mode m) noexcept {
     const result answer = find_ghost(on, key, m, false);
-    if (!answer.ok()) return std::nullopt;
-    return answer.rows() > 0;
+    if (!answer.ok() || answer.is_null(0)) return std::nullopt;
+    return answer.is_true(0);
 }
 
 result holders(connection& on, const postgresql::key& key) {

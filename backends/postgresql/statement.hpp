@@ -43,7 +43,7 @@ struct request {
 [[nodiscard]] result recover_transaction(connection& on) noexcept;
 
 /// After an acquire() that failed: whether the server has granted the session-level lock all the same. With `release`, it
-/// is released. One round trip, between savepoints inside a transaction.
+/// is released. NULL: another session has answered. One round trip, between savepoints inside a transaction.
 [[nodiscard]] result find_ghost(connection& on, const postgresql::key& key, mode m, bool release) noexcept;
 
 /// The same where pg_locks cannot be read: releases the session-level lock if there is one, and the server says in its log if

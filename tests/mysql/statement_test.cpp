@@ -70,7 +70,9 @@ static_assert(sql::release_if({17, 4711}, "k").view() ==
               "SELECT IF(CONNECTION_ID()=17 AND @dlock_mark=4711,RELEASE_LOCK(_utf8mb4'k'),NULL) LIMIT 1");
 static_assert(sql::release("k").view() == "SELECT RELEASE_LOCK(_utf8mb4'k') LIMIT 1");
 static_assert(sql::release_ghost({17}, "k").view() ==
-              "SELECT IF(CONNECTION_ID()=17 AND IS_USED_LOCK(_utf8mb4'k')=17,RELEASE_LOCK(_utf8mb4'k'),0) LIMIT 1");
+              "SELECT IF(CONNECTION_ID()=17,IF(IS_USED_LOCK(_utf8mb4'k')=17,RELEASE_LOCK(_utf8mb4'k'),0),0) LIMIT 1");
+static_assert(sql::release_ghost({17, 4711}, "k").view() ==
+              "SELECT IF(CONNECTION_ID()=17 AND @dlock_mark=4711,IF(IS_USED_LOCK(_utf8mb4'k')=17,RELEASE_LOCK(_utf8mb4'k'),0),NULL) LIMIT 1");
 static_assert(sql::holders("k").view() ==
               "SELECT held.id,CAST(p.user AS BINARY),CAST(p.host AS BINARY) FROM (SELECT IS_USED_LOCK(_utf8mb4'k') AS id) AS held "
               "LEFT JOIN information_schema.processlist AS p ON p.id=held.id WHERE held.id IS NOT NULL LIMIT 1");
@@ -107,7 +109,7 @@ TEST(Statement, AsksForTheLabelsOfSessions) {
 TEST(Statement, HasRoomForTheLongestName) {
     const std::string longest(192, '%');
     const auto text = sql::release_ghost({std::numeric_limits<unsigned long>::max(), std::numeric_limits<std::uint64_t>::max()}, longest);
-    EXPECT_TRUE(text.view().ends_with("'),0) LIMIT 1"));
+    EXPECT_TRUE(text.view().ends_with("'),0),NULL) LIMIT 1"));
     EXPECT_LT(text.view().size(), 1024U);
     const auto acquiring = sql::acquire_fenced({.who = {std::numeric_limits<unsigned long>::max(), std::numeric_limits<std::uint64_t>::max()},
                                                 .read_only = server{true, 120000}.read_only(),

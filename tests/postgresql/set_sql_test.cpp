@@ -55,13 +55,14 @@ static_assert(release_set<shared, space::bigint>().view() ==
               "pg_catalog.count(*) FILTER (WHERE pg_catalog.pg_advisory_unlock_shared(k)) FROM "
               "pg_catalog.unnest($1::pg_catalog.int8[]) AS k) END");
 static_assert(release_ghosts<exclusive, space::pair>().view() ==
-              "SELECT pg_catalog.count(*) FILTER (WHERE NOT pg_catalog.pg_advisory_unlock((k OPERATOR(pg_catalog.>>) "
+              "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 THEN (SELECT "
+              "pg_catalog.count(*) FILTER (WHERE NOT pg_catalog.pg_advisory_unlock((k OPERATOR(pg_catalog.>>) "
               "32)::pg_catalog.int4, ((k OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.>>) 32)::pg_catalog.int4)) FROM "
               "(SELECT ((classid::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.|) objid::pg_catalog.int8) "
               "AS k FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND pid OPERATOR(pg_catalog.=) "
               "pg_catalog.pg_backend_pid() AND granted AND objsubid OPERATOR(pg_catalog.=) 2 AND mode OPERATOR(pg_catalog.=) "
               "'ExclusiveLock' AND ((classid::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.|) "
-              "objid::pg_catalog.int8) OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int8[]) OFFSET 0) AS ghosts");
+              "objid::pg_catalog.int8) OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int8[]) OFFSET 0) AS ghosts) END");
 
 constexpr std::string_view at(const auto& table, mode m, space s) { return table.at(m, s); }
 static_assert(at(try_set_alone, shared, space::pair) == try_set<place::alone, shared, space::pair>().view());

@@ -79,13 +79,21 @@ static_assert(release<shared, space::bigint>().view() ==
               "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 THEN "
               "pg_catalog.pg_advisory_unlock_shared($1::pg_catalog.int8) END");
 static_assert(release_ghost<shared, space::pair>().view() ==
-              "SELECT pg_catalog.pg_advisory_unlock_shared(($1::pg_catalog.int8 OPERATOR(pg_catalog.>>) "
+              "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 THEN coalesce((SELECT "
+              "pg_catalog.pg_advisory_unlock_shared(($1::pg_catalog.int8 OPERATOR(pg_catalog.>>) "
               "32)::pg_catalog.int4, (($1::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.>>) "
               "32)::pg_catalog.int4) FROM (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) "
               "'advisory' AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND granted AND objsubid "
               "OPERATOR(pg_catalog.=) 2 AND mode OPERATOR(pg_catalog.=) 'ShareLock' AND ((classid::pg_catalog.int8 "
               "OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.|) objid::pg_catalog.int8) OPERATOR(pg_catalog.=) "
-              "$1::pg_catalog.int8 OFFSET 0) AS ghost");
+              "$1::pg_catalog.int8 OFFSET 0) AS ghost), false) END");
+static_assert(find_ghost<exclusive, space::bigint>().view() ==
+              "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3::pg_catalog.int4 THEN coalesce((SELECT "
+              "true FROM (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND pid "
+              "OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND granted AND objsubid OPERATOR(pg_catalog.=) 1 AND mode "
+              "OPERATOR(pg_catalog.=) 'ExclusiveLock' AND ((classid::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32) "
+              "OPERATOR(pg_catalog.|) objid::pg_catalog.int8) OPERATOR(pg_catalog.=) $1::pg_catalog.int8 OFFSET 0) AS ghost), "
+              "false) END");
 
 constexpr std::string_view at(const auto& table, mode m, space s) { return table.at(m, s); }
 static_assert(at(release_alone, shared, space::pair) == release<shared, space::pair>().view());

@@ -4,6 +4,7 @@
 // assume_session_pooling() where it is not true, or stops to be, and what a session does to its own mark where it is.
 #include <array>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -87,6 +88,18 @@ TEST_F(Promise, ThatWasNeverTrueIsFoundBeforeASecondOwns) {
     }
 }
 
+/// Where there are no transactions, the first way out that is named is one.
+TEST_F(Promise, IsNotNeededToBeRefusedInStatementMode) {
+    const pgbouncer pooler{server_, pool_mode::statement};
+    soci::session a{pooler.url()};
+    lock mine{a, "k"};
+    const auto error = error_of([&] { (void)mine.try_lock(); });
+    EXPECT_EQ(error.reason(), errc::unsupported);
+    const std::string text{error.what()};
+    EXPECT_LT(text.find("connect to the server directly"), text.find("if it gives one to each transaction, use a transaction_lock")) << text;
+    EXPECT_THROW(a.begin(), soci::soci_error);
+}
+
 /// An operator changes the mode under sessions that are open, and one of which holds the lock.
 TEST_F(Promise, ThatStopsToBeTrueIsFoundAtTheNextStatement) {
     pgbouncer pooler{server_, pool_mode::session, {.settings = {"default_pool_size=2"}}};
@@ -110,6 +123,30 @@ TEST_F(Promise, ThatStopsToBeTrueIsFoundAtTheNextStatement) {
         }
     }
     mine.unlock();
+}
+
+/// A wait has failed, and whether it was granted all the same is asked of somebody else's session, which knows nothing of it.
+TEST_F(Promise, ThatStopsToBeTrueMakesNoProofOfAnotherSessionsWord) {
+    pgbouncer pooler{server_, pool_mode::session, {.settings = {"default_pool_size=2"}}};
+    const auto a = connect(pooler), b = connect(pooler);
+    lock mine{*a, "k"}, beside{onlooker_, "k"};
+    ASSERT_TRUE(mine.try_lock());
+    mine.unlock();
+    beside.lock();
+    pooler.change_mode(pool_mode::transaction);
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> c{PQconnectdb(pooler.conninfo().c_str()), &PQfinish};  // has asked for no server yet
+    auto waits = std::async(std::launch::async, [&] { return reason_of([&] { (void)mine.try_lock_for(1s); }); });
+    await([&] { return waiting(onlooker_) == 1; }, "nobody waits");
+    const auto occupied = std::make_unique<soci::transaction>(*b);  // the other server connection
+    *b << "SELECT 1";
+    auto takes = std::async(std::launch::async, [&] {  // and this one the first, as soon as the wait is over
+        return value(execute(c.get(), "BEGIN; SELECT 1"));
+    });
+    EXPECT_EQ(takes.get(), "1");
+    occupied->rollback();
+    EXPECT_EQ(waits.get(), errc::lost);
+    execute(c.get(), "ROLLBACK");
+    beside.unlock();
 }
 
 TEST_F(Promise, IsNotTrueWhereSessionsAreNotResetBetweenClients) {

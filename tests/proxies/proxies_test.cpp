@@ -196,6 +196,15 @@ struct RouterTerminating : mysql_kind {
     }
 };
 
+struct RouterSharing : mysql_kind {
+    static constexpr const auto& traits = server_traits::router_sharing;
+    static std::string direct() { return behind_router().url(); }
+    static std::string url() {
+        static const mysql_router proxy{behind_router(), mysql_router::tls::shared};
+        return mysql_at(proxy.port());
+    }
+};
+
 // --- the checks
 
 template <class Road>
@@ -230,7 +239,7 @@ struct road_name {
     }
 };
 using roads = ::testing::Types<PgBouncerSession, PgBouncerTransaction, OdysseySession, OdysseyTransaction, Pgpool, HAProxyPostgreSQL,
-                               HAProxyMariaDB, HAProxyMySQL, RouterPassing, RouterTerminating>;
+                               HAProxyMariaDB, HAProxyMySQL, RouterPassing, RouterTerminating, RouterSharing>;
 TYPED_TEST_SUITE(Proxy, roads, road_name);
 
 TYPED_TEST(Proxy, WithoutAPromiseIsRefusedWithASentenceThatNamesTheWayOut) {
@@ -276,6 +285,20 @@ TYPED_TEST(Proxy, OneExcludesTheOthers) {
         ASSERT_TRUE(theirs.try_lock());
         EXPECT_FALSE(mine.try_lock());
         theirs.unlock();
+    }
+}
+
+TYPED_TEST(Proxy, OfSixOneOwns) {
+    NEEDS(TypeParam::traits.keeps_sessions);
+    std::vector<std::unique_ptr<soci::session>> sessions;
+    std::vector<std::unique_ptr<typename TypeParam::lock>> locks;
+    for (int i = 0; i < 6; ++i) {
+        sessions.push_back(this->open());
+        locks.push_back(std::make_unique<typename TypeParam::lock>(*sessions.back(), "k"));
+    }
+    for (std::size_t round = 0; round < locks.size(); ++round) {
+        for (std::size_t i = 0; i < locks.size(); ++i) EXPECT_EQ(locks[(round + i) % locks.size()]->try_lock(), i == 0);
+        locks[round]->unlock();
     }
 }
 

@@ -24,7 +24,8 @@ mysql_router::mysql_router(const mysql_server& server, tls how) {
         << "bind_port=" << port() << "\n"
         << "destinations=127.0.0.1:" << server.port().value() << "\n"
         << "routing_strategy=first-available\n";
-    if (how == tls::terminated)
+    if (how == tls::shared) out << "connection_sharing=1\nconnection_sharing_delay=0\n";
+    if (how != tls::passed_through)
         out << "client_ssl_mode=PREFERRED\n"
             << "client_ssl_cert=" << (data / "server-cert.pem").string() << "\n"
             << "client_ssl_key=" << (data / "server-key.pem").string() << "\n"

@@ -16,6 +16,7 @@ public:
     enum class tls {
         passed_through,  ///< Router passes bytes on
         terminated,      ///< Router speaks with the client itself, and may with TLS, and then with the server
+        shared,          ///< the same, and a server connection that its client does not need for the moment is another's
     };
     mysql_router(const mysql_server& server, tls how);
     mysql_router(const mysql_router&) = delete;

@@ -15,6 +15,15 @@ namespace {
 
 constexpr int usual_port = 6432;  // part of the socket's name; the folder makes it unique
 
+const char* name_of(pool_mode mode) {
+    switch (mode) {
+        case pool_mode::session: return "session";
+        case pool_mode::transaction: return "transaction";
+        case pool_mode::statement: return "statement";
+    }
+    return "";
+}
+
 }  // namespace
 
 pgbouncer::pgbouncer(const postgresql_server& server, pool_mode mode, const options& what) : pgbouncer{{&server}, mode, what} {}
@@ -36,9 +45,9 @@ void pgbouncer::configure(pool_mode mode) const {
     configuration << "[databases]\n"
                   << "* = host=" << hosts_ << " port=" << server_port_ << " user=" << user_ << "\n"
                   << "[pgbouncer]\n"
-                  << "pool_mode=" << (mode == pool_mode::session ? "session" : "transaction") << "\n"
+                  << "pool_mode=" << name_of(mode) << "\n"
                   << "auth_type=any\n"
-                  << "admin_users=operator\n"
+                  << "admin_users=" << user_ << "\n"
                   << "unix_socket_dir=" << process_.directory().string() << "\n"
                   << "listen_addr=" << (port_ ? "127.0.0.1" : "") << "\n"
                   << "listen_port=" << (port_ ? port_->number() : usual_port) << "\n";
@@ -47,18 +56,16 @@ void pgbouncer::configure(pool_mode mode) const {
 
 void pgbouncer::change_mode(pool_mode mode) {
     configure(mode);
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> console{PQconnectdb(conninfo_of("operator", "pgbouncer").c_str()), &PQfinish};
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> console{PQconnectdb(conninfo("pgbouncer").c_str()), &PQfinish};
     const std::unique_ptr<PGresult, decltype(&PQclear)> done{PQexec(console.get(), "RELOAD"), &PQclear};
     if (PQresultStatus(done.get()) != PGRES_COMMAND_OK) throw std::runtime_error{PQerrorMessage(console.get())};
 }
 
-std::string pgbouncer::conninfo_of(std::string_view user, std::string_view database) const {
+std::string pgbouncer::conninfo(std::string_view database) const {
     std::string text{"host="};
     text.append(port_ ? "127.0.0.1" : process_.directory().string()).append(" port=").append(std::to_string(port_ ? port_->number() : usual_port));
-    return text.append(" user=").append(user).append(" dbname=").append(database);
+    return text.append(" user=").append(user_).append(" dbname=").append(database);
 }
-
-std::string pgbouncer::conninfo(std::string_view database) const { return conninfo_of(user_, database); }
 
 std::string pgbouncer::url(std::string_view database) const { return "postgresql://" + conninfo(database); }
 

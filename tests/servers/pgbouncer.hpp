@@ -21,7 +21,7 @@
 
 namespace dlock::testing {
 
-enum class pool_mode { session, transaction };
+enum class pool_mode { session, transaction, statement };
 
 class pgbouncer {
 public:
@@ -34,7 +34,7 @@ public:
     pgbouncer(const pgbouncer&) = delete;
     pgbouncer& operator=(const pgbouncer&) = delete;
 
-    /// "host=… port=… user=dlock dbname=…", as libpq takes it
+    /// "host=… port=… user=dlock dbname=…", as libpq takes it; of "pgbouncer" it is the operator's console.
     [[nodiscard]] std::string conninfo(std::string_view database = "postgres") const;
     /// "postgresql://host=… port=… user=dlock dbname=…", as SOCI takes it
     [[nodiscard]] std::string url(std::string_view database = "postgres") const;
@@ -53,7 +53,6 @@ public:
 
 private:
     void configure(pool_mode mode) const;
-    [[nodiscard]] std::string conninfo_of(std::string_view user, std::string_view database) const;
 
     std::string user_;
     std::string hosts_;

@@ -71,8 +71,12 @@ inline constexpr proxy haproxy_mysql{"HAProxyMySQL", "HAProxy, `mode tcp`, MySQL
 inline constexpr proxy router_passing{"RouterPassing", "MySQL Router, TLS passed through", false, present, false};
 inline constexpr proxy router_terminating{"RouterTerminating", "MySQL Router that ends TLS", true, present, false};
 
+/// Until a session has a variable, and dlock's mark is one.
+inline constexpr proxy router_sharing{"RouterSharing", "MySQL Router, `connection_sharing = 1`", true, present, false};
+
 inline constexpr const proxy* proxies[] = {&pgbouncer_session,  &pgbouncer_transaction, &odyssey_session, &odyssey_transaction, &pgpool,
-                                           &haproxy_postgresql, &haproxy_mariadb,       &haproxy_mysql,   &router_passing,      &router_terminating};
+                                           &haproxy_postgresql, &haproxy_mariadb,       &haproxy_mysql,   &router_passing,      &router_terminating,
+                                           &router_sharing};
 
 }  // namespace dlock::testing::server_traits
 
