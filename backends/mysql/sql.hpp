@@ -28,7 +28,7 @@
 //  - In a transaction that is REPEATABLE READ a read has fixed what later ones see, perhaps before the lock is granted. There the
 //    statement locks nothing. The server tells the driver whether a transaction is open, but not whether it has read. A
 //    SERIALIZABLE one reads with locks, and sees what is. https://dev.mysql.com/doc/refman/8.0/en/innodb-consistent-read.html
-//  - No column has an alias: an alias costs the server more than sending the expression's own text, a fiftieth of a cycle.
+//  - No column of these texts has an alias: to parse one costs the server more than sending the expression's own text, a fiftieth of a cycle.
 //  - A timeout is a whole number of seconds or has three decimals; never negative (on MySQL: for ever, on MariaDB: NULL).
 #pragma once
 
