@@ -25,6 +25,7 @@ KINDS = {
     "mariadb": ("MariaDB", "usr/sbin/mariadbd", "/usr/sbin/mariadbd"),
     "mysql": ("MySQL", "usr/sbin/mysqld", MYSQL + "/mysqld"),
     "pgbouncer": ("PgBouncer", "usr/sbin/pgbouncer", "/usr/sbin/pgbouncer"),
+    "odyssey": ("Odyssey", "usr/bin/odyssey", None),
     "pgpool": ("Pgpool-II", "usr/sbin/pgpool", None),
     "haproxy": ("HAProxy", "usr/sbin/haproxy", None),
     "mysqlrouter": ("MySQL Router", "usr/bin/mysqlrouter", None),

@@ -136,6 +136,9 @@ public:
     /// The pid that must answer a session-level statement, as SQL: $3 of sql.hpp. Where a pooler was promised to keep sessions, no pid
     /// at all on a session without our mark. Whoever answers, before require_session_locks(): inside a transaction that is one.
     [[nodiscard]] const char* served_by() const noexcept { return served_by_.empty() ? "pg_catalog.pg_backend_pid()" : served_by_.c_str(); }
+    /// What the names of prepared statements end in: behind a pooler the mark, or who shares the session would have one of the same name
+    /// with another mark in its text. Elsewhere empty.
+    [[nodiscard]] const std::string& mark() const noexcept { return mark_; }
     /// Our own backend, and no pooler in between as far as was seen.
     [[nodiscard]] bool is_direct() const noexcept { return !session_pooling_ && server_pid_ == PQbackendPID(handle_); }
 

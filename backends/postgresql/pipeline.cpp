@@ -124,7 +124,7 @@ private:
             for (const auto m : {mode::exclusive, mode::shared}) {
                 for (const auto s : {space::bigint, space::pair}) {
                     const auto [name, text] = of(what, m, s, on_.is_direct());
-                    if (PQsendPrepare(handle_, name, statement::with(text, "$3", on_.served_by()).c_str(), 0, nullptr) == 0) lose();
+                    if (PQsendPrepare(handle_, called(name).c_str(), statement::with(text, "$3", on_.served_by()).c_str(), 0, nullptr) == 0) lose();
                 }
             }
         }
@@ -147,9 +147,14 @@ private:
         return PQpipelineSync(handle_) != 0;
     }
 
-    bool send_prepared(const request& r) noexcept {
+    /// Behind a pooler each session's statements have names of their own: see connection::mark().
+    [[nodiscard]] std::string called(const char* name) const { return on_.mark().empty() ? std::string{name} : std::string{name} + "_" + on_.mark(); }
+
+    bool send_prepared(const request& r) {
         const bits_of bits{r.key};
-        return PQsendQueryPrepared(handle_, of(r.what, r.mode, r.key.space).name, 1, &bits.value, &bits.length, &bits.format, 0) != 0;
+        const char* const name = of(r.what, r.mode, r.key.space).name;
+        if (!on_.mark().empty()) return PQsendQueryPrepared(handle_, called(name).c_str(), 1, &bits.value, &bits.length, &bits.format, 0) != 0;
+        return PQsendQueryPrepared(handle_, name, 1, &bits.value, &bits.length, &bits.format, 0) != 0;
     }
 
     bool send_text(const request& r) {

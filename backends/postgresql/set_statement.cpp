@@ -116,13 +116,14 @@ result run_prepared(connection& on, const prepared& statement, keys of, const ch
     const std::array<const char*, 2> values{bits.data(), limit};
     const std::array<int, 2> lengths{bits.size(), 0};
     constexpr std::array<int, 2> formats{1, 0};
+    const auto name = on.mark().empty() ? std::string{statement.name} : std::string{statement.name} + "_" + on.mark();
     for (bool again = true;; again = false) {
         if (!on.is_prepared(statement.index)) {
             const auto text = written(statement.text, '3', {on.served_by()});
-            if (auto failed = prepare(on, statement.name, text.c_str(), 0, nullptr)) return *std::move(failed);
+            if (auto failed = prepare(on, name.c_str(), text.c_str(), 0, nullptr)) return *std::move(failed);
             on.set_prepared(statement.index);
         }
-        if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values.data(), lengths.data(), formats.data(), 0) == 0) {
+        if (PQsendQueryPrepared(on.handle(), name.c_str(), statement.parameters, values.data(), lengths.data(), formats.data(), 0) == 0) {
             return result{};
         }
         auto answer = await_answer(on, until, awaited);

@@ -135,6 +135,11 @@ constexpr const char* awaited_lock = "a request for a lock";
 constexpr const char* awaited_release = "a release";
 constexpr const char* awaited_proof = "the question whether it had granted a lock";
 
+/// What a statement is called on this session.
+const char* name_for(const connection& on, const char* name, written& space) noexcept {
+    return on.mark().empty() ? name : space.append(name).append("_").append(on.mark()).c_str();
+}
+
 /// An error of the preparation is the answer.
 result run_prepared(connection& on, const prepared& statement, const postgresql::key& key, const char* limit, const char* fence,
                     soci_support::patience& until, const char* awaited) {
@@ -145,15 +150,17 @@ result run_prepared(connection& on, const prepared& statement, const postgresql:
     /// A fenced statement has a gap in its parameters, where the pid is written into it, and the server asks for its type.
     constexpr Oid int8 = 20, text = 25, int4 = 23, regclass = 2205;
     constexpr Oid types[]{int8, text, int4, regclass};
+    written space;
+    const char* const name = name_for(on, statement.name, space);
     for (bool again = true;; again = false) {
         if (!on.is_prepared(statement.index)) {
             written sql;
             sql.append(statement.text, '3', {on.served_by()});
-            auto failed = prepare(on, statement.name, sql.c_str(), fence != nullptr ? statement.parameters : 0, types);
+            auto failed = prepare(on, name, sql.c_str(), fence != nullptr ? statement.parameters : 0, types);
             if (failed) return *std::move(failed);
             on.set_prepared(statement.index);
         }
-        if (PQsendQueryPrepared(on.handle(), statement.name, statement.parameters, values, lengths, formats, 0) == 0) return result{};
+        if (PQsendQueryPrepared(on.handle(), name, statement.parameters, values, lengths, formats, 0) == 0) return result{};
         auto answer = await_answer(on, until, awaited);
         if (answer.ok() || !again || answer.sqlstate() != sqlstate::invalid_statement_name) return answer;
         on.forget_prepared();  // somebody sent DEALLOCATE ALL or DISCARD ALL where libpq could not see it
@@ -189,18 +196,9 @@ std::string with(std::string_view sql, std::string_view parameter, std::string_v
 }
 
 std::optional<result> prepare(connection& on, const char* name, const char* sql, int parameters, const Oid* types) {
-    const auto attempt = [&] {
-        if (PQsendPrepare(on.handle(), name, sql, parameters, types) == 0) return result{};
-        return await_answer(on, on.answering(), "the preparation of a statement");
-    };
-    auto answer = attempt();
-    if (answer.sqlstate() == sqlstate::duplicate_statement) {
-        if (on.is_direct()) return std::nullopt;  // ours: its name has a version
-        // Left by whoever had the server's session before, and with another mark in its text.
-        if (auto gone = execute(on, (std::string{"DEALLOCATE "} + name).c_str(), "a deallocation"); !gone.ok()) return gone;
-        answer = attempt();
-    }
-    if (answer.ok()) return std::nullopt;
+    if (PQsendPrepare(on.handle(), name, sql, parameters, types) == 0) return result{};
+    auto answer = await_answer(on, on.answering(), "the preparation of a statement");
+    if (answer.ok() || answer.sqlstate() == sqlstate::duplicate_statement) return std::nullopt;  // ours: its name has a version
     return answer;
 }
 

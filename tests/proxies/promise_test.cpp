@@ -125,6 +125,28 @@ TEST_F(Promise, ThatStopsToBeTrueIsFoundAtTheNextStatement) {
     mine.unlock();
 }
 
+/// Both were promised the one session that there is, and each found it as it had to be.
+TEST_F(Promise, OfASessionThatSomebodyElseIsPromisedLaterIsFoundAtTheNextStatement) {
+    pgbouncer pooler{server_, pool_mode::session, {.settings = {"default_pool_size=1"}}};
+    const auto a = connect(pooler);
+    lock mine{*a, "k"};
+    ASSERT_TRUE(mine.try_lock());
+    mine.unlock();
+    pooler.change_mode(pool_mode::transaction);
+    *a << "SELECT 1";  // with whose end the pooler takes the server connection back
+    {
+        const std::unique_ptr<PGconn, decltype(&PQfinish)> stranger{PQconnectdb(pooler.conninfo().c_str()), &PQfinish};
+        execute(stranger.get(), "RESET ALL");  // and with it the mark
+    }
+    const auto b = connect(pooler);
+    lock theirs{*b, "k"};
+    ASSERT_TRUE(theirs.try_lock());
+    EXPECT_EQ(reason_of([&] { (void)mine.try_lock(); }), errc::unsupported) << "the server would grant it once more, to the session that has it";
+    EXPECT_EQ(reason_of([&] { mine.lock(); }), errc::unsupported);
+    EXPECT_TRUE(theirs.owns_lock());
+    theirs.unlock();
+}
+
 /// A wait has failed, and whether it was granted all the same is asked of somebody else's session, which knows nothing of it.
 TEST_F(Promise, ThatStopsToBeTrueMakesNoProofOfAnotherSessionsWord) {
     pgbouncer pooler{server_, pool_mode::session, {.settings = {"default_pool_size=2"}}};
@@ -228,11 +250,15 @@ TEST_F(Promise, ThatWasMadeInATransactionOutlivesItsRollback) {
 TEST_F(Promise, OfASessionThatIsDiscardedIsKeptForTheNextLock) {
     const pgbouncer pooler{server_, pool_mode::session};
     const auto a = connect(pooler);
-    lock mine{*a, "k"};
+    lock mine{*a, "k"}, other{*a, "other"};
     for (const bool seen : {true, false}) {
         mine.lock();
         if (seen) *a << "DISCARD ALL";
         else execute(raw(*a), "DO $d$ BEGIN PERFORM pg_advisory_unlock_all(); EXECUTE 'RESET ALL'; END $d$");
+        if (!seen) {
+            EXPECT_EQ(reason_of([&] { (void)other.try_lock(); }), errc::unsupported) << "what was held is not held";
+            EXPECT_FALSE(mine.owns_lock());
+        }
         EXPECT_EQ(unlock(mine), errc::lost);
         if (!seen) a->reconnect(), postgresql::assume_session_pooling(*a);
         EXPECT_TRUE(mine.try_lock());
