@@ -141,8 +141,9 @@ TEST_F(Promise, OfASessionThatSomebodyElseIsPromisedLaterIsFoundAtTheNextStateme
     const auto b = connect(pooler);
     lock theirs{*b, "k"};
     ASSERT_TRUE(theirs.try_lock());
-    EXPECT_EQ(reason_of([&] { (void)mine.try_lock(); }), errc::unsupported) << "the server would grant it once more, to the session that has it";
-    EXPECT_EQ(reason_of([&] { mine.lock(); }), errc::unsupported);
+    const auto reason = reason_of([&] { (void)mine.try_lock(); });
+    EXPECT_TRUE(reason == errc::unsupported || reason == errc::lost) << "the server would grant it once more, to the session that has it";
+    EXPECT_EQ(reason_of([&] { mine.lock(); }), reason) << "newer PgBouncers, which keep the books of prepared statements, hang up instead";
     EXPECT_TRUE(theirs.owns_lock());
     theirs.unlock();
 }
