@@ -121,7 +121,11 @@ released release_key(connection& on, std::string_view key) noexcept {
     const auto name = on.server().literal(key);
     auto answer = ask(on, (executes ? sql::execute_release(on.id(), key) : on.is_proven() ? sql::release(name) : sql::release_if(on.who(), name)).view(), "a release");
     if (executes && was_forgotten(on, answer)) answer = ask(on, sql::release(name).view(), "a release");
-    if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
+    if (!answer.failed && answer.value == 1U) return released::yes;
+    if (!answer.failed) {
+        end_unless_ours(on);
+        return released::lost;
+    }
     switch (*answer.failed) {
         case errc::lost: return released::lost;
         case errc::unsupported: return released::pending;  // the rows of another statement come first

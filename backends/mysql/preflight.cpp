@@ -31,13 +31,23 @@ void ask_for_id(connection& on) {
     if (const auto failed = execute(on, sql::set_mark(mark).view())) throw on.error(*failed);
     const auto answer = ask(on, sql::connection_id_and_mark);
     if (answer.failed) throw on.error(*answer.failed);
-    if (answer.id != mark) {
+    const auto id = static_cast<unsigned long>(answer.value.value_or(0));
+    if (answer.id != mark || id == 0) {  // without an id nothing would be compared
         throw lock_error{errc::unsupported,
                          "dlock: other sessions use this server connection, too, or have left it as it was, so assume_session_pooling() is not true of "
                          "this pooler: have it give each session a server connection of its own, reset between clients, or connect to the server directly"};
     }
-    on.set_pooled({static_cast<unsigned long>(answer.value.value_or(0)), mark});
+    on.set_pooled({id, mark});
     on.prove();
+}
+
+void end_unless_ours(connection& on) noexcept {
+    if (on.is_severed() || on.was_replaced()) return;
+    const auto answer = ask(on, sql::connection_id_and_mark);
+    const auto [id, mark] = on.who();
+    if (!answer.failed && answer.value == id && (mark == 0 || answer.id == mark)) return;
+    if (on.is_severed() || on.was_replaced()) return;
+    on.sever("a pooler has put another server connection behind this session, or others into it: it was ended, and every lock on it is lost");
 }
 
 void refuse_read_only(const connection& on) {

@@ -12,6 +12,10 @@ namespace dlock::mysql {
 /// \throws lock_error  unsupported: a pooler that was not promised to keep sessions, or was, and does not
 void ask_for_id(connection& on);
 
+/// A release was not answered by "released": where that is because another session answers, or others use this one, ends it, so that all
+/// of its locks are told. One round trip.
+void end_unless_ours(connection& on) noexcept;
+
 /// The server is read-only. Nothing is locked.
 [[noreturn]] void refuse_read_only(const connection& on);
 

@@ -5,6 +5,7 @@
 #include <new>
 
 #include <dlock/mysql/answer.hpp>
+#include <dlock/mysql/preflight.hpp>
 #include <dlock/mysql/set_sql.hpp>
 
 namespace dlock::mysql::statement {
@@ -17,7 +18,11 @@ sql::names literals(const connection& on, std::span<const std::string> keys) noe
 released release(connection& on, std::span<const std::string> keys) noexcept {
     try {
         const auto answer = ask(on, sql::release_all(on.is_proven() ? sql::served_by{0} : on.who(), literals(on, keys)).view(), "a release of several locks");
-        if (!answer.failed) return answer.value == 1U ? released::yes : released::lost;
+        if (!answer.failed && answer.value == 1U) return released::yes;
+        if (!answer.failed) {
+            end_unless_ours(on);
+            return released::lost;
+        }
         if (answer.failed == errc::lost) return released::lost;
         if (answer.failed == errc::unsupported) return released::pending;  // the rows of another statement come first
         return prove_none_held(on, keys, on.who()) ? released::yes : released::lost;

@@ -326,7 +326,7 @@ inline constexpr std::string_view client_port =
     to << "SET @dlock_mark=IFNULL(@dlock_mark," << mark << ")";
     return to;
 }
-/// Who answers, and the mark.
+/// The connection that answers, and the mark of its session.
 inline constexpr std::string_view connection_id_and_mark = "SELECT CONNECTION_ID(),@dlock_mark LIMIT 1";
 
 /// 1: the second in which the server was started is over. UUID_SHORT() has it in its bits 24 to 55. Compared as local times, of

@@ -4,6 +4,7 @@
 // Sessions that end or are not what they seem: killed, reconnected behind our back, shut down, behind a pooler; and answers
 // that do not say what has happened.
 #include <dlock/mysql.hpp>
+#include <dlock/mysql/multi_lock.hpp>
 
 #include <chrono>
 #include <future>
@@ -277,6 +278,71 @@ TEST_P(Loss, APoolerThatSwitchesTheServerConnectionIsCaught) {
     await([this] { return is_free(); }, "the session has ended");
     EXPECT_FALSE(mine.owns_lock());
     EXPECT_THROW(a << "SELECT 1", soci::soci_error);
+}
+
+/// As if another client of the same session had been promised it: only the mark tells.
+TEST_P(Loss, ASessionWithSomebodyElsesMarkIsNobodys) {
+    session marked{url()};
+    ask(marked, "SET @dlock_mark = 4711");
+    EXPECT_EQ(reason_of([&] { mysql::assume_session_pooling(marked); }), errc::unsupported);
+    EXPECT_EQ(reason_of([&] { (void)lock(marked, "k").try_lock(); }), errc::unsupported);
+    EXPECT_TRUE(is_free());
+
+    for (const bool fenced : {false, true}) {
+        session a{url()};
+        const auto id = id_of(a);
+        mysql::assume_session_pooling(a);
+        lock mine{a, "k"};
+        mysql::fenced_lock token{a, "k"};
+        ASSERT_TRUE(mine.try_lock());
+        mine.unlock();
+        ask(a, "SET @dlock_mark = 4711");
+        EXPECT_EQ(reason_of([&] { (void)(fenced ? token.try_lock() : mine.try_lock()); }), errc::lost);
+        onlooker_.await_end(id);
+        EXPECT_TRUE(is_free());
+    }
+}
+
+TEST_P(Loss, AReleaseThatSomebodyElsesSessionAnswersEndsTheSession) {
+    session a{url()};
+    const auto id = id_of(a);
+    mysql::assume_session_pooling(a);
+    lock mine{a, "k"};
+    mine.lock();
+    ask(a, "SET @dlock_mark = 4711");
+    EXPECT_EQ(unlock(mine), errc::lost);
+    onlooker_.await_end(id);
+    EXPECT_TRUE(is_free()) << "held, and nobody knows";
+    EXPECT_NE(std::string{error_of([&] { mine.lock(); }).what()}.find("lost"), std::string::npos);
+}
+
+TEST_P(MariaDBLoss, AReleaseThatSomebodyElsesSessionAnswersIsTheLossOfAll) {
+    for (const bool set : {false, true}) {
+        session a{url()};
+        mysql::assume_session_pooling(a);
+        lock mine{a, "k"}, beside{a, "j"};
+        mysql::multi_lock several{a, {"x", "y"}};
+        mine.lock();
+        beside.lock();
+        several.lock();
+        ask(a, "SET @dlock_mark = 4711");
+        if (set) EXPECT_EQ(unlock(several), errc::lost);
+        else EXPECT_EQ(unlock(mine), errc::lost);
+        EXPECT_FALSE(beside.owns_lock());
+        EXPECT_FALSE(mine.owns_lock());
+        await([&] { return is_free() && onlooker_.holder_of("x") == "NULL" && onlooker_.holder_of("j") == "NULL"; }, "held, and nobody knows");
+    }
+}
+
+/// RELEASE_ALL_LOCKS() of the caller's own: the session is ours, and goes on.
+TEST_P(MariaDBLoss, AReleaseOfWhatTheCallerHasReleasedEndsNoSession) {
+    session a{url()};
+    lock mine{a, "k"};
+    mine.lock();
+    ask(a, "SELECT RELEASE_LOCK('k')");
+    EXPECT_EQ(unlock(mine), errc::lost);
+    EXPECT_TRUE(mine.try_lock());
+    EXPECT_EQ(unlock(mine), std::error_code{});
 }
 
 // --- answers that do not say what has happened: the proof
