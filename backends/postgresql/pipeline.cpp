@@ -232,6 +232,7 @@ bool pipeline::try_acquire(const key& k, mode m) {
     if (!said) p.end();
     const auto not_served = [&] {  // another backend than ours has answered: a pooler has put it there
         sever();
+        p.losses->raise_for_good();  // whoever holds another lock on it is told before the caller is
         return p.on->not_served();
     };
     if (said.ok()) throw not_served();

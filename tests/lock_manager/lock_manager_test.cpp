@@ -784,14 +784,21 @@ TEST(LockManagerBehindPgBouncer, LocksForEverybodyWhenEachSessionHasItsOwn) {
 TEST(LockManagerBehindPgBouncer, ABrokenPromiseAboutThePoolerIsSeen) {
     const pgbouncer pooler{postgresql_server::shared(), pool_mode::transaction};
     postgresql::lock_manager locks{assuming_session_pooling(pooler), {.connections = 1}};
-    postgresql::managed_lock mine{locks, "k"};
+    postgresql::managed_lock mine{locks, "k"}, before{locks, "before"};
     onlooker<on_postgresql> onlooker{postgresql_server::shared().url()};
     soci::session other{pooler.url()};
+    ASSERT_TRUE(before.try_lock());
     soci::transaction occupies{other};  // the server connection that the manager was introduced to
-    other << "SELECT 1";
-    (void)error_of([&] { (void)mine.try_lock(); });  // another server connection knows no statement of the manager's
+    int pid = 0;
+    other << "SELECT pg_backend_pid()", soci::into(pid);
+    EXPECT_EQ(reason_of([&] { (void)mine.try_lock(); }), errc::unsupported) << "another server connection knows no statement of the manager's";
     EXPECT_FALSE(mine.owns_lock());
-    EXPECT_EQ(onlooker.held(), 0);
+    EXPECT_FALSE(before.owns_lock()) << "told before the caller is";
+    EXPECT_EQ(onlooker.held(), 1) << "the pooler keeps that server connection, and the lock on it: docs/proxies.md";
+    soci::session admin{postgresql_server::shared().url()};
+    int ended = 0;
+    admin << "SELECT pg_terminate_backend(:pid)::int", soci::use(pid), soci::into(ended);
+    await([&] { return onlooker.held() == 0; }, "the lock stays");
 }
 
 TEST(LockManagerOnPostgreSQL, TenThousandKeysAtOnceAndTheLossOfAll) {
