@@ -59,8 +59,9 @@ public:
     /// As above, over sessions that are opened by `connect`, in which a program can say what only it knows: that a pooler keeps sessions
     /// (assume_session_pooling()), that the locks of this one server are meant (accept_local_locks()). Proves each time that two of them
     /// exclude each other, since nobody knows where it leads.
-    /// \param connect  makes a session that nobody else uses; is called here and, when the session has ended, by who locks next. What it
-    ///                 throws goes through
+    /// \param connect  makes a session that nobody else uses; is called here and, when the session has ended, by the next call that locks.
+    ///                 What it throws goes through
+    /// \throws std::invalid_argument  `connect` gives no session
     template <class Name>
         requires accepts_name<KeyPolicy, const Name&>
     basic_leased_lock(connector connect, const Name& name, std::chrono::milliseconds lease, WaitPolicy wait = WaitPolicy{})

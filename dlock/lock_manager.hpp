@@ -71,6 +71,7 @@ public:
 
     /// As above, and proves each time, since nobody knows where `connect` leads; but not with one connection, which is then the most.
     /// \param connect  makes a session that nobody else uses, in any thread; what it throws goes through
+    /// \throws std::invalid_argument  `connect` gives no session
     explicit lock_manager(connector connect, lock_manager_options options = {}) : state_{std::move(connect), options, nullptr} {}
 
     /// As close(). \pre no thread is in a member, and no lock object that has a grant lives on

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 
@@ -56,6 +57,8 @@ void require(exclusion seen) {
 void refuse_one_session() {
     throw lock_error{errc::unsupported, "dlock: what opens connections has given the same session twice: it must make a new one each time"};
 }
+
+void refuse_no_session() { throw std::invalid_argument{"dlock: what opens connections has given no session"}; }
 
 bool is_proven(const void* kind, const std::string& connection) {
     auto& all = proofs::instance();

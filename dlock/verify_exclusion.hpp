@@ -50,6 +50,16 @@ void require(exclusion seen);
 
 /// \throws lock_error  unsupported: a connector that gives the same session twice
 [[noreturn]] void refuse_one_session();
+/// \throws std::invalid_argument  a connector that gives none
+[[noreturn]] void refuse_no_session();
+
+/// The session, if there is one. \throws std::invalid_argument  there is none; also what `connect` throws
+template <std::invocable Connector>
+[[nodiscard]] auto opened(const Connector& connect) {
+    auto session = connect();
+    if (!session) refuse_no_session();
+    return session;
+}
 
 /// What was proven in this process; thread-safe.
 /// \param kind  tells one backend from another
@@ -112,13 +122,14 @@ exclusion exclude_each_other(First first, Second second) {
 /// Proves that two sessions exclude each other.
 /// \param connect  makes a session that nobody else uses, and returns a pointer of some kind; is called twice
 /// \throws lock_error  unsupported: they do not, in a sentence that says what was seen; also what `connect` and the locks throw.
+/// \throws std::invalid_argument  `connect` gives no session
 ///                     Nothing is locked afterwards, and the two sessions are closed with their pointers
 /// Round trips: five, and those of two connections and of the first lock on each.
 template <backend Backend, std::invocable Connector>
     requires detail::randomly_keyed<Backend>
 void verify_exclusion(Connector connect) {
-    const auto one = connect();
-    const auto two = connect();
+    const auto one = detail::opened(connect);
+    const auto two = detail::opened(connect);
     if (&*one == &*two) detail::refuse_one_session();
     const auto key = detail::random_key<Backend>();
     detail::require(detail::exclude_each_other(detail::contender<Backend>{*one, key}, detail::contender<Backend>{*two, key}));

@@ -185,13 +185,19 @@ private:
     using lock_type = basic_lock<Backend, itself, WaitPolicy>;
 
     [[nodiscard]] std::shared_ptr<typename Backend::session_type> connected() const {
-        auto session = connect_();
+        auto session = opened(connect_);
         Backend::begin_lease(*session, lease_);
         return session;
     }
 
-    /// \pre nothing is held
+    /// The old session is ended first: a lost grant that it may still have at the server is gone then, nobody waits for it to be released, and
+    /// it does not count when the server limits the connections of a user. \pre nothing is held
     void open_anew() {
+        try {
+            Backend::breaker(*session_)();
+        } catch (const std::exception&) {
+            // it has ended, or its descriptor cannot be duplicated: then the release below has the bounds of any other
+        }
         auto session = connected();
         lock_.reset();  // which uses the one that is replaced
         session_ = std::move(session);

@@ -28,6 +28,7 @@
 #include <dlock/detail/loss_signal.hpp>
 #include <dlock/error.hpp>
 #include <dlock/pipeline.hpp>
+#include <dlock/verify_exclusion.hpp>
 
 namespace dlock::detail {
 
@@ -124,7 +125,7 @@ public:
     [[nodiscard]] const std::vector<handle>& connections() const noexcept { return connections_; }
 
     /// A session outside the roster. Without the mutex.
-    [[nodiscard]] std::shared_ptr<typename Backend::session_type> connect() const { return connect_(); }
+    [[nodiscard]] std::shared_ptr<typename Backend::session_type> connect() const { return opened(connect_); }
 
 private:
     static bool is_free(const connection& c) noexcept { return !c.waiting && !c.over; }
@@ -169,7 +170,7 @@ private:
         locked.unlock();
         handle made;
         try {
-            made = std::make_shared<connection>(connect_(), grace_);
+            made = std::make_shared<connection>(connect(), grace_);
             made->waiting = to_wait;
             made->on_loss.emplace(made->pipe.lost(), [this, known = std::weak_ptr{made}] {
                 if (const auto c = known.lock()) lost_(c);

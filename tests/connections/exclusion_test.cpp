@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -113,6 +114,15 @@ TEST_F(VerifyExclusion, PassesOnWhatBreaksAndLeavesNothingLocked) {
     EXPECT_EQ(server_.held(), 0U);
     const auto only = std::make_shared<memory::session>(server_, "x");
     EXPECT_EQ(reason_of([&] { verify_exclusion<bad_server>([&] { return only; }); }), errc::unsupported);
+}
+
+TEST(AFunctionThatOpensNoSession, IsABadArgument) {
+    const auto none = [] { return std::shared_ptr<soci::session>{}; };
+    EXPECT_THROW(verify_exclusion<postgresql::advisory>(none), std::invalid_argument);
+    EXPECT_THROW(postgresql::lock_manager{none}, std::invalid_argument);
+    EXPECT_THROW(mysql::lock_manager{none}, std::invalid_argument);
+    EXPECT_THROW((postgresql::leased_lock{none, "k", std::chrono::seconds{1}}), std::invalid_argument);
+    EXPECT_THROW((mysql::leased_lock{none, "k", std::chrono::seconds{1}}), std::invalid_argument);
 }
 
 // --- on real servers
