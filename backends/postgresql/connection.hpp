@@ -133,8 +133,8 @@ public:
     }
     /// The same for locks of a transaction, for which any backend will do.
     void require_transaction_locks();
-    /// The pid that must answer a session-level statement, as SQL: $3 of sql.hpp. Where a pooler was promised to keep sessions, no pid
-    /// at all on a session without our mark. Whoever answers, before require_session_locks(): inside a transaction that is one.
+    /// The pid that must answer a session-level statement, as SQL: $3 of sql.hpp. Behind a promised pooler the SQL is NULL on a session
+    /// without our mark. Before require_session_locks() every session passes, as a transaction-level lock wants it: its transaction is on one.
     [[nodiscard]] const char* served_by() const noexcept { return served_by_.empty() ? "pg_catalog.pg_backend_pid()" : served_by_.c_str(); }
     /// What the names of prepared statements end in: behind a pooler the mark, or who shares the session would have one of the same name
     /// with another mark in its text. Elsewhere empty.

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// What is read of an answer, whatever a server has put into it.
+// What class result reads of an answer that has fewer rows or columns than were asked for.
 #include <dlock/postgresql/result.hpp>
 
 #include <array>

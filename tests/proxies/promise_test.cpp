@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the dlock authors
 // SPDX-License-Identifier: BSL-1.0
 //
-// assume_session_pooling() where it is not true, or stops to be, and what a session does to its own mark where it is.
+// assume_session_pooling() where it is not true, or stops being true; and sessions that lose their mark where it is.
 #include <array>
 #include <chrono>
 #include <future>
@@ -101,7 +101,7 @@ TEST_F(Promise, IsNotNeededToBeRefusedInStatementMode) {
 }
 
 /// An operator changes the mode under sessions that are open, and one of which holds the lock.
-TEST_F(Promise, ThatStopsToBeTrueIsFoundAtTheNextStatement) {
+TEST_F(Promise, ThatStopsBeingTrueIsFoundAtTheNextStatement) {
     pgbouncer pooler{server_, pool_mode::session, {.settings = {"default_pool_size=2"}}};
     const auto first = connect(pooler);
     lock mine{*first, "k"}, other{*first, "other"};
@@ -125,8 +125,8 @@ TEST_F(Promise, ThatStopsToBeTrueIsFoundAtTheNextStatement) {
     mine.unlock();
 }
 
-/// Both were promised the one session that there is, and each found it as it had to be.
-TEST_F(Promise, OfASessionThatSomebodyElseIsPromisedLaterIsFoundAtTheNextStatement) {
+/// Two clients are promised the one session that there is; a stranger has taken the first one's mark off in between.
+TEST_F(Promise, OfASessionThatIsPromisedTwiceIsFoundAtTheNextStatement) {
     pgbouncer pooler{server_, pool_mode::session, {.settings = {"default_pool_size=1"}}};
     const auto a = connect(pooler);
     lock mine{*a, "k"};
@@ -149,7 +149,7 @@ TEST_F(Promise, OfASessionThatSomebodyElseIsPromisedLaterIsFoundAtTheNextStateme
 }
 
 /// A wait has failed, and whether it was granted all the same is asked of somebody else's session, which knows nothing of it.
-TEST_F(Promise, ThatStopsToBeTrueMakesNoProofOfAnotherSessionsWord) {
+TEST_F(Promise, ThatStopsBeingTrueMakesAnotherSessionsAnswerNoProof) {
     pgbouncer pooler{server_, pool_mode::session, {.settings = {"default_pool_size=2"}}};
     const auto a = connect(pooler), b = connect(pooler);
     lock mine{*a, "k"}, beside{onlooker_, "k"};
